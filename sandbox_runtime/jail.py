@@ -1,0 +1,253 @@
+"""The jail: two flat lists of steps, in the order they are taken. The first failure ends the process.
+
+``zygote_steps`` run once; every worker inherits their effect through fork. ``worker_steps`` add what is the
+worker's own. Privilege only decreases along the way, and the filter that ends it is last.
+
+Which steps are in the lists depends on ``JailPlan.layers`` alone: what the host gives (``probe``), less what
+a control test has switched off. No step is skipped because it failed.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from sandbox_runtime import linux, rootfs
+from sandbox_runtime.bpf import bind_pid
+from sandbox_runtime.layers import Layer
+
+SCRATCH = "/tmp"
+SANDBOX_ID = 1000
+NOBODY = 65534
+
+_NAMESPACE_FLAGS = {
+    Layer.USER_NAMESPACE: linux.CLONE_NEWUSER,
+    Layer.MOUNT_NAMESPACE: linux.CLONE_NEWNS,
+    Layer.PID_NAMESPACE: linux.CLONE_NEWPID,
+    Layer.NET_NAMESPACE: linux.CLONE_NEWNET,
+    Layer.IPC_NAMESPACE: linux.CLONE_NEWIPC,
+    Layer.UTS_NAMESPACE: linux.CLONE_NEWUTS,
+    Layer.CGROUP_NAMESPACE: linux.CLONE_NEWCGROUP,
+}
+
+
+class JailError(Exception):
+    """A step of the jail failed; nothing may run after it."""
+
+    def __init__(self, step: str, cause: BaseException) -> None:
+        super().__init__(f"{step}: {cause}")
+        self.step = step
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One named step."""
+
+    name: str
+    run: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LandlockRule:
+    """``rights`` on what the O_PATH ``descriptor`` refers to and on everything beneath it."""
+
+    descriptor: int
+    rights: int
+
+    @classmethod
+    def open(cls, path: str, rights: int) -> LandlockRule:
+        """The rule for a path. OSError when it cannot be opened."""
+        return cls(os.open(path, os.O_PATH | os.O_CLOEXEC), rights)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What no worker may exceed, whatever its request says. Bytes, except counts."""
+
+    scratch: int = 64 << 20
+    open_files: int = 256
+    threads: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class JailPlan:
+    """Everything the two lists are made from.
+
+    ``zygote_filter`` and ``worker_filter`` are BPF programs (struct sock_filter[]); the worker's has the
+    placeholder pid. ``landlock`` is the kernel's ABI.
+    """
+
+    layers: frozenset[Layer]
+    root_paths: tuple[str, ...]
+    hidden_paths: tuple[str, ...]
+    zygote_filter: bytes
+    worker_filter: bytes
+    landlock_abi: int
+    ceilings: Ceilings = field(default_factory=Ceilings)
+
+    def has(self, layer: Layer) -> bool:
+        """Whether the layer is part of this jail."""
+        return layer in self.layers
+
+    def namespace_flags(self) -> int:
+        """The unshare(2) flags of every namespace layer of this plan."""
+        flags = 0
+        for layer, flag in _NAMESPACE_FLAGS.items():
+            flags |= flag if self.has(layer) else 0
+        return flags
+
+
+def take(steps: Iterable[Step]) -> None:
+    """Run the steps in order. JailError names the first that fails; the rest are not run."""
+    for step in steps:
+        try:
+            step.run()
+        except (OSError, ValueError) as error:
+            raise JailError(step.name, error) from error
+
+
+def launcher_steps(plan: JailPlan, proc_self: int) -> list[Step]:
+    """Before the fork that makes the zygote PID 1 of its namespace. ``proc_self`` is /proc/self, opened
+    while there was a /proc: the id maps are written through it."""
+    privileged = os.geteuid() == 0
+    build = Step("build the private root", lambda: rootfs.build(plan.root_paths, plan.hidden_paths))
+    steps: list[Step] = []
+    if privileged and plan.has(Layer.PRIVATE_ROOT):
+        # As root the sources may lie under directories that only root can pass (/root), so the root is
+        # built first; what is built can be read by the user that comes next.
+        steps += [Step("leave the host's mounts", _own_mounts), build]
+    if privileged:
+        steps.append(Step("become nobody", _become_nobody))
+    if plan.has(Layer.USER_NAMESPACE):
+        steps.append(Step("enter the namespaces", lambda: _enter_namespaces(plan.namespace_flags(), proc_self)))
+    if plan.has(Layer.PRIVATE_ROOT) and not privileged:
+        steps += [Step("make the mounts private", _private_mounts), build]
+    return steps
+
+
+def zygote_steps(plan: JailPlan) -> list[Step]:
+    """In the zygote itself, once, before it forks its first worker."""
+    steps = [Step("own session", os.setsid)] if plan.has(Layer.OWN_SESSION) else []
+    if plan.has(Layer.UTS_NAMESPACE):
+        steps.append(Step("host name", lambda: linux.set_hostname("lars")))
+    if plan.has(Layer.NO_NEW_PRIVS):
+        steps.append(Step("no new privileges", linux.set_no_new_privs))
+    if plan.has(Layer.NOT_DUMPABLE):
+        steps.append(Step("not dumpable", lambda: linux.set_dumpable(False)))
+    if plan.has(Layer.SECCOMP):
+        steps.append(Step("seccomp of the zygote", linux.SeccompFilter(plan.zygote_filter).install))
+    return steps
+
+
+def worker_steps(plan: JailPlan, readable: tuple[LandlockRule, ...]) -> list[Step]:
+    """In each worker after fork. ``readable`` are the zygote's ``landlock_rules``."""
+    steps: list[Step] = []
+    if not plan.has(Layer.PID_NAMESPACE):
+        # Within a PID namespace the kernel kills the workers with the zygote, its PID 1.
+        steps.append(Step("die with the zygote", lambda: linux.set_parent_death_signal(signal.SIGKILL)))
+    if plan.has(Layer.SCRATCH):
+        steps.append(Step("scratch", lambda: _mount_scratch(plan.ceilings.scratch)))
+    steps.append(Step("working directory", _enter_scratch))
+    if plan.has(Layer.OWN_SESSION):
+        steps.append(Step("own session", os.setsid))
+    if plan.has(Layer.WORKER_USER_NAMESPACE):
+        # Last namespace, first limit: RLIMIT_NPROC is counted per user namespace, and the limit that
+        # holds when it is made would count all workers together.
+        steps.append(Step("own user namespace", lambda: linux.unshare(linux.CLONE_NEWUSER)))
+    if plan.has(Layer.RLIMITS):
+        steps.append(Step("resource limits", lambda: _limit(plan.ceilings)))
+    if plan.has(Layer.CAPABILITIES):
+        steps.append(Step("no capabilities", linux.drop_capabilities))
+    if plan.has(Layer.NOT_DUMPABLE):
+        steps.append(Step("not dumpable", lambda: linux.set_dumpable(False)))
+    if plan.has(Layer.LANDLOCK):
+        steps.append(Step("landlock", lambda: _enter_landlock(plan.landlock_abi, readable)))
+    if plan.has(Layer.SECCOMP):
+        steps.append(Step("seccomp of the worker", lambda: _install_worker_filter(plan.worker_filter)))
+    return steps
+
+
+def landlock_rules(plan: JailPlan) -> tuple[LandlockRule, ...]:
+    """What every worker may read, opened once by the zygote; its scratch each worker adds itself.
+
+    The ruleset cannot be shared: Landlock does not consult the directory that a mount covers, so the rule
+    must name the root of the worker's own tmpfs.
+    """
+    if not plan.has(Layer.LANDLOCK):
+        return ()
+    read = linux.LANDLOCK_READ_FILE | linux.LANDLOCK_READ_DIR
+    if plan.has(Layer.PRIVATE_ROOT):
+        devices = linux.landlock_device_rights(plan.landlock_abi)
+        return (LandlockRule.open("/", read), LandlockRule.open("/dev", devices))
+    return tuple(LandlockRule.open(path, read) for path in plan.root_paths)
+
+
+def _own_mounts() -> None:
+    linux.unshare(linux.CLONE_NEWNS)
+    _private_mounts()
+
+
+def _private_mounts() -> None:
+    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
+
+
+def _become_nobody() -> None:
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    # Changing uid makes /proc/self/uid_map root's; the map is written next.
+    linux.set_dumpable(True)
+
+
+def _enter_namespaces(flags: int, proc_self: int) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    linux.unshare(flags)
+    _write(proc_self, "setgroups", "deny")
+    _write(proc_self, "uid_map", f"{SANDBOX_ID} {uid} 1")
+    _write(proc_self, "gid_map", f"{SANDBOX_ID} {gid} 1")
+
+
+def _write(directory: int, name: str, text: str) -> None:
+    descriptor = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _mount_scratch(size: int) -> None:
+    linux.unshare(linux.CLONE_NEWNS)
+    flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+    linux.mount("scratch", SCRATCH, "tmpfs", flags, f"size={size},nr_inodes=8192,mode=0700")
+
+
+def _enter_scratch() -> None:
+    os.chdir(SCRATCH)
+    os.umask(0o022)
+
+
+def _limit(ceilings: Ceilings) -> None:
+    for number, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, ceilings.open_files),
+        (resource.RLIMIT_NPROC, ceilings.threads),
+        (resource.RLIMIT_FSIZE, ceilings.scratch),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ):
+        resource.setrlimit(number, (value, value))
+
+
+def _enter_landlock(abi: int, readable: tuple[LandlockRule, ...]) -> None:
+    ruleset = linux.landlock_ruleset(abi)
+    scratch = LandlockRule.open(SCRATCH, linux.landlock_scratch_rights(abi))
+    for rule in (*readable, scratch):
+        linux.landlock_allow(ruleset, rule.descriptor, rule.rights)
+    linux.landlock_restrict_self(ruleset)
+
+
+def _install_worker_filter(program: bytes) -> None:
+    linux.SeccompFilter(bind_pid(program, os.getpid())).install()

@@ -1,0 +1,25 @@
+"""What a program may say: tables with names and versions, a judge that reads them, and static findings."""
+
+from sandbox_runtime.policy.builtin_names import restricted_builtins
+from sandbox_runtime.policy.findings import Finding, describe, findings
+from sandbox_runtime.policy.judge import judge
+from sandbox_runtime.policy.shape import AllBut, NameTable, Only, Policy
+from sandbox_runtime.policy.tables import POLICIES
+from sandbox_runtime.policy.verdict import Allowed, Invalid, Rejected, Verdict
+
+__all__ = [
+    "POLICIES",
+    "AllBut",
+    "Allowed",
+    "Finding",
+    "Invalid",
+    "NameTable",
+    "Only",
+    "Policy",
+    "Rejected",
+    "Verdict",
+    "describe",
+    "findings",
+    "judge",
+    "restricted_builtins",
+]

@@ -1,0 +1,119 @@
+"""From a violation to a refusal that a person or a model can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sandbox_runtime.policy.attribute_names import REFUSED_ATTRIBUTES, REFUSED_PREFIXES
+from sandbox_runtime.policy.builtin_names import ALLOWED_FUNCTIONS, REFUSED_BUILTINS
+from sandbox_runtime.policy.rules import Violation
+from sandbox_runtime.policy.shape import Policy
+from sandbox_runtime.policy.source import column, token_column
+from sandbox_runtime.policy.verdict import Rejected
+
+_MAX_SHOWN = 80
+
+# Node or part -> how people call it, and what to write instead.
+_CONSTRUCTS: Mapping[str, tuple[str, str]] = {
+    "ClassDef": ("a class definition", "use dictionaries and functions"),
+    "AsyncFunctionDef": ("an async function", "write a plain function"),
+    "AsyncFor": ("an async loop", "write a plain loop"),
+    "AsyncWith": ("an async with statement", "remove it"),
+    "Await": ("await", "write plain code"),
+    "Yield": ("yield", "collect the values in a list and return it"),
+    "YieldFrom": ("yield from", "collect the values in a list and return it"),
+    "FunctionDef": ("a function definition", "write the statements in line"),
+    "Lambda": ("a lambda", "write the expression in line"),
+    "Try": ("a try statement", "test for the condition first"),
+    "With": ("a with statement", "remove it: nothing here is a context manager"),
+    "TryStar": ("except*", "use except"),
+    "MatchClass": ("a class pattern", "match any value and test it with isinstance in a guard"),
+    "MatMult": ("matrix multiplication with @", "use nested loops or comprehensions"),
+    "TypeAlias": ("a type statement", "remove it"),
+    "TypeVar": ("a type parameter", "remove it"),
+    "ParamSpec": ("a type parameter", "remove it"),
+    "TypeVarTuple": ("a type parameter", "remove it"),
+    "TemplateStr": ("a t-string", "use an f-string"),
+    "Import": ("an import", "remove it"),
+    "ImportFrom": ("an import", "remove it"),
+    "FunctionDef.decorator_list": ("a decorator", "call the outer function by hand: f = wrap(f)"),
+    "comprehension.is_async": ("an async comprehension", "write a plain comprehension"),
+}
+
+
+_WHAT_THERE_IS = f"compute from data with the allowed builtins: {', '.join(sorted(ALLOWED_FUNCTIONS))}"
+
+
+def explain(violation: Violation, policy: Policy, source: str) -> Rejected:
+    """The refusal that names the rule, the place and the remedy."""
+    subject = violation.subject
+    shown = subject if len(subject) <= _MAX_SHOWN else f"{subject[:_MAX_SHOWN]}..."
+    message, remedy = _WORDS[violation.rule](shown)
+    locate = token_column if violation.at_end else column
+    at = locate(source, violation.line, violation.byte)
+    return Rejected(violation.rule, f"policy {policy.name} refuses {message}", violation.line, at, remedy)
+
+
+def _construct(subject: str) -> tuple[str, str]:
+    phrase, remedy = _CONSTRUCTS.get(subject, ("this construct", "write it in simpler terms"))
+    return f"{phrase} ({subject})", remedy
+
+
+def _underscore(subject: str) -> tuple[str, str]:
+    remedy = (
+        "drop the test: this is always the main program" if subject == "__name__" else "choose another name"
+    )
+    return f"the name '{subject}': names may not begin with an underscore", remedy
+
+
+def _name(subject: str) -> tuple[str, str]:
+    reason = REFUSED_BUILTINS.get(subject, "it is not in the table of names")
+    return f"the name '{subject}': {reason}", _WHAT_THERE_IS
+
+
+def _binding(subject: str) -> tuple[str, str]:
+    return f"binding the name '{subject}': the runtime supplies it", "choose another name for the variable"
+
+
+def _attribute(subject: str) -> tuple[str, str]:
+    reason = REFUSED_ATTRIBUTES.get(subject) or next(
+        (why for prefix, why in REFUSED_PREFIXES.items() if subject.startswith(prefix)),
+        "it is not in the table of attributes",
+    )
+    return f"the attribute '{subject}': {reason}", "use the public methods of the built-in types"
+
+
+def _attribute_write(subject: str) -> tuple[str, str]:
+    return f"writing the attribute '{subject}'", "keep state in variables and dictionaries"
+
+
+def _call(subject: str) -> tuple[str, str]:
+    return f"calling the result of this expression ({subject})", "give the function a name and call that"
+
+
+def _function(subject: str) -> tuple[str, str]:
+    return (
+        f"calling '{subject}': it is not in the table of functions",
+        "call one of the functions in the table",
+    )
+
+
+def _import(subject: str) -> tuple[str, str]:
+    return (
+        f"the import of '{subject}': it is not in the table of imports",
+        "remove it and use the allowed builtins",
+    )
+
+
+_WORDS: Mapping[str, Callable[[str], tuple[str, str]]] = {
+    "node": _construct,
+    "part": _construct,
+    "underscore": _underscore,
+    "name": _name,
+    "binding": _binding,
+    "attribute": _attribute,
+    "attribute-write": _attribute_write,
+    "call": _call,
+    "function": _function,
+    "import": _import,
+}

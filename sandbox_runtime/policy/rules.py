@@ -1,0 +1,179 @@
+"""The rules: where a tree says what a policy's tables do not admit."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
+
+from sandbox_runtime.policy.shape import Policy
+from sandbox_runtime.policy.walk import Placed, normal, walk
+
+
+class Violation(NamedTuple):
+    """What is refused, by which rule, at which 1-based line and 0-based byte.
+
+    The tree tells where an attribute ends but not where its name begins, so for those ``byte`` is the last
+    of the token (``at_end``), elsewhere the first. Tokens do not overlap: the order of the bytes is the order
+    of the source either way, which the order of the fields in a node is not.
+    """
+
+    line: int
+    byte: int
+    rule: str
+    subject: str
+    at_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the rules need to know of the whole tree: names it binds, and ids of attributes it calls."""
+
+    bound: frozenset[str]
+    called: frozenset[int]
+
+
+_Rule = Callable[[Placed, Policy, _Facts], Iterator[Violation]]
+
+
+def first_violation(tree: ast.Module, policy: Policy) -> Violation | None:
+    """The violation that stands first in the source. Time and memory are linear in the size of the tree."""
+    places = list(walk(tree))
+    facts = _gather(places)
+    suspects = (place for place in places if not _is_plain(place, policy))
+    found = (violation for place in suspects for violation in _violations(place, policy, facts))
+    return min(found, key=itemgetter(0, 1), default=None)
+
+
+def _is_plain(place: Placed, policy: Policy) -> bool:
+    """The node is allowed and no other rule has anything to ask of it: so it is with most nodes."""
+    kind = type(place.node)
+    name = kind.__name__
+    return (
+        not place.identifiers
+        and kind not in _RULES
+        and name in policy.nodes
+        and name not in policy.absent_parts
+    )
+
+
+def _gather(places: list[Placed]) -> _Facts:
+    bound: set[str] = set()
+    called: set[int] = set()
+    for node, _, _, identifiers in places:
+        if identifiers:
+            bound.update(text for text, binds in identifiers if binds)
+        if isinstance(node, ast.Import):
+            bound.update(normal(alias.name).partition(".")[0] for alias in node.names if not alias.asname)
+        elif isinstance(node, ast.ImportFrom):
+            bound.update(normal(alias.name) for alias in node.names if not alias.asname)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called.add(id(node.func))
+    return _Facts(frozenset(bound), frozenset(called))
+
+
+def _violations(place: Placed, policy: Policy, facts: _Facts) -> Iterator[Violation]:
+    kind = type(place.node).__name__
+    if kind not in policy.nodes:
+        yield Violation(place.line, place.byte, "node", kind)
+        return
+    yield from _absent_parts(place, policy.absent_parts.get(kind, ()))
+    yield from _identifiers(place, policy)
+    rule = _RULES.get(type(place.node))
+    if rule:
+        yield from rule(place, policy, facts)
+
+
+def _absent_parts(place: Placed, fields: tuple[str, ...]) -> Iterator[Violation]:
+    for field in fields:
+        value = getattr(place.node, field, None)
+        if value:
+            first = value[0] if isinstance(value, list) else value
+            line, byte = getattr(first, "lineno", place.line), getattr(first, "col_offset", place.byte)
+            yield Violation(line, byte, "part", f"{type(place.node).__name__}.{field}")
+
+
+def _identifiers(place: Placed, policy: Policy) -> Iterator[Violation]:
+    for text, binds in place.identifiers:
+        if isinstance(place.node, ast.Attribute):
+            if text.startswith("_"):
+                yield _at_attribute(place.node, "underscore", text)
+        elif text.startswith("_") and text != "_":
+            yield Violation(place.line, place.byte, "underscore", text)
+        elif binds and not policy.bindable_names.admits(text):
+            yield Violation(place.line, place.byte, "binding", text)
+
+
+def _name(place: Placed, policy: Policy, facts: _Facts) -> Iterator[Violation]:
+    node = place.node
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
+        text = normal(node.id)
+        if text not in facts.bound and not policy.free_names.admits(text):
+            yield Violation(place.line, place.byte, "name", text)
+
+
+def _attribute(place: Placed, policy: Policy, facts: _Facts) -> Iterator[Violation]:
+    node = place.node
+    if not isinstance(node, ast.Attribute):
+        return
+    text = normal(node.attr)
+    if not isinstance(node.ctx, ast.Load):
+        rule, table = "attribute-write", policy.writable_attributes
+    elif id(node) in facts.called:
+        rule, table = "attribute", policy.methods
+    else:
+        rule, table = "attribute", policy.attributes
+    if not table.admits(text):
+        yield _at_attribute(node, rule, text)
+
+
+def _at_attribute(node: ast.Attribute, rule: str, text: str) -> Violation:
+    return Violation(node.end_lineno or node.lineno, (node.end_col_offset or 1) - 1, rule, text, at_end=True)
+
+
+def _call(place: Placed, policy: Policy, _facts: _Facts) -> Iterator[Violation]:
+    node = place.node
+    if not isinstance(node, ast.Call):
+        return
+    kind = type(node.func).__name__
+    if kind not in policy.callees:
+        yield Violation(place.line, place.byte, "call", kind)
+    elif isinstance(node.func, ast.Name) and not policy.functions.admits(normal(node.func.id)):
+        yield Violation(place.line, place.byte, "function", normal(node.func.id))
+
+
+def _import(place: Placed, policy: Policy, _facts: _Facts) -> Iterator[Violation]:
+    node = place.node
+    if not isinstance(node, ast.Import):
+        return
+    for alias in node.names:
+        module = normal(alias.name)
+        if module not in policy.imports:
+            yield Violation(alias.lineno, alias.col_offset, "import", module)
+
+
+def _import_from(place: Placed, policy: Policy, _facts: _Facts) -> Iterator[Violation]:
+    node = place.node
+    if not isinstance(node, ast.ImportFrom):
+        return
+    module = "." * node.level + normal(node.module or "")
+    table = policy.imports.get(module)
+    if table is None:
+        yield Violation(place.line, place.byte, "import", module)
+        return
+    for alias in node.names:
+        name = normal(alias.name)
+        # "*" would bind names that no table has seen.
+        if name == "*" or name.startswith("_") or not table.admits(name):
+            yield Violation(alias.lineno, alias.col_offset, "import", f"{module}.{name}")
+
+
+_RULES: dict[type[ast.AST], _Rule] = {
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.Call: _call,
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+}

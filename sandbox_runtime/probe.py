@@ -1,0 +1,121 @@
+"""What this host gives of each layer, found by trying it in a child that does nothing else."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterable
+
+from sandbox_runtime import linux
+from sandbox_runtime.layers import Layer, LayerState
+
+_USER_NAMESPACE_REMEDY = (
+    "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu 23.10 and later "
+    "kernel.apparmor_restrict_unprivileged_userns=0; in a container a seccomp profile that permits unshare and mount)"
+)
+_NAMESPACES = {
+    Layer.MOUNT_NAMESPACE: linux.CLONE_NEWNS,
+    Layer.PID_NAMESPACE: linux.CLONE_NEWPID,
+    Layer.NET_NAMESPACE: linux.CLONE_NEWNET,
+    Layer.IPC_NAMESPACE: linux.CLONE_NEWIPC,
+    Layer.UTS_NAMESPACE: linux.CLONE_NEWUTS,
+    Layer.CGROUP_NAMESPACE: linux.CLONE_NEWCGROUP,
+}
+# What a layer stands on: without the one on the right, the one on the left cannot be had.
+_NEEDS = {
+    **dict.fromkeys(_NAMESPACES, Layer.USER_NAMESPACE),
+    Layer.PRIVATE_ROOT: Layer.MOUNT_NAMESPACE,
+    Layer.SCRATCH: Layer.MOUNT_NAMESPACE,
+    Layer.WORKER_USER_NAMESPACE: Layer.USER_NAMESPACE,
+    Layer.SECCOMP: Layer.NO_NEW_PRIVS,
+    Layer.LANDLOCK: Layer.NO_NEW_PRIVS,
+}
+
+
+def survey(requested: Iterable[Layer]) -> tuple[LayerState, ...]:
+    """One state per layer, in the order of ``Layer``. A layer not requested is reported as switched off."""
+    wanted = frozenset(requested)
+    found: dict[Layer, LayerState] = {}
+    for layer in Layer:
+        found[layer] = _state(layer, wanted, found)
+    for layer, needed in _NEEDS.items():
+        if found[layer].in_force and not found[needed].in_force:
+            found[layer] = LayerState(layer, False, f"needs {needed}", f"see {needed}")
+    return tuple(found.values())
+
+
+def _state(layer: Layer, wanted: frozenset[Layer], found: dict[Layer, LayerState]) -> LayerState:
+    if layer not in wanted:
+        return LayerState(layer, False, "switched off")
+    if layer is Layer.USER_NAMESPACE:
+        return _tried(layer, _try_user_namespace, _USER_NAMESPACE_REMEDY)
+    if layer in _NAMESPACES:
+        if not found[Layer.USER_NAMESPACE].in_force:
+            return LayerState(layer, False, "needs user_namespace", "see user_namespace")
+        flag = _NAMESPACES[layer]
+        return _tried(layer, lambda: linux.unshare(linux.CLONE_NEWUSER | flag), _USER_NAMESPACE_REMEDY)
+    if layer is Layer.PRIVATE_ROOT:
+        return _tried(layer, _try_mount_setattr, "run Linux 5.12 or later")
+    if layer is Layer.WORKER_USER_NAMESPACE and not linux.thread_limit_is_per_user_namespace():
+        return LayerState(layer, False, "threads are counted per user namespace from Linux 5.14 on", "run Linux 5.14")
+    if layer is Layer.LANDLOCK and linux.landlock_abi() == 0:
+        return LayerState(layer, False, "the kernel has no Landlock", "run Linux 5.13 or later with landlock in lsm=")
+    if layer is Layer.CGROUP_LIMITS:
+        return LayerState(layer, False, "no cgroup is delegated to the service", "use the systemd unit with Delegate=")
+    return LayerState(layer, True)
+
+
+def _tried(layer: Layer, attempt: object, remedy: str) -> LayerState:
+    error = _error_of(attempt)
+    if error is None:
+        return LayerState(layer, True)
+    return LayerState(layer, False, error, remedy)
+
+
+def _error_of(attempt: object) -> str | None:
+    """What ``attempt`` raised in a child of its own; None when it passed."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _attempt_and_leave(attempt, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        said = pipe.read().decode(errors="replace")
+    _, status = os.waitpid(pid, 0)
+    if status == 0:
+        return None
+    return said or f"the trial ended with wait status {status}"
+
+
+def _attempt_and_leave(attempt: object, writer: int) -> None:
+    code = 1
+    try:
+        attempt()  # type: ignore[operator]
+        code = 0
+    except (OSError, ValueError) as error:
+        os.write(writer, str(error).encode())
+    finally:
+        os._exit(code)
+
+
+def _try_user_namespace() -> None:
+    # Where AppArmor restricts user namespaces, unshare passes and the mount is what fails.
+    uid = os.geteuid()
+    linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
+    with open("/proc/self/uid_map", "w") as file:
+        file.write(f"1000 {uid} 1")
+    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
+    linux.mount("trial", "/tmp", "tmpfs", 0, "size=4k")
+
+
+def _try_mount_setattr() -> None:
+    linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
+    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
+    linux.set_mount_attributes("/", linux.MOUNT_ATTR_NOSUID)
+
+
+def raise_own_limits() -> None:
+    """Soft limits up to the hard ones, so that a narrow shell does not narrow every worker."""
+    for number in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC):
+        _, hard = resource.getrlimit(number)
+        resource.setrlimit(number, (hard, hard))

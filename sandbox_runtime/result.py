@@ -1,0 +1,106 @@
+"""The program's ``result`` as JSON text, or the reason why JSON cannot hold it.
+
+What JSON (RFC 8259) cannot hold is never bent into something it can: a NaN, a set, a cycle anywhere in the
+value makes the whole result null, with its repr and a warning beside it. Two conversions are made, those
+of the standard library's ``json``: tuples become arrays, and keys that are numbers, booleans or None become
+strings (unless two keys would become one).
+"""
+
+from __future__ import annotations
+
+import json
+import reprlib
+from dataclasses import dataclass
+
+import orjson
+
+MAX_REPR = 4096
+_EXACT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """``text`` is the JSON of the result; when it is None, ``representation`` and ``warnings`` say why."""
+
+    text: bytes | None
+    representation: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def encode_result(value: object, limit: int) -> Encoded:
+    """JSON of at most ``limit`` bytes, or why not."""
+    try:
+        text = _exact_json(value)
+    except MemoryError:
+        return _refused(value, "encoding it ran out of memory; return less or raise memory_limit")
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        return _refused(value, _reason(error))
+    if len(text) > limit:
+        return _refused(value, f"its JSON has {len(text)} bytes, the limit is {limit} (LARS_MAX_RESULT_BYTES)")
+    return Encoded(text)
+
+
+def _exact_json(value: object) -> bytes:
+    try:
+        fast = orjson.dumps(value, option=_EXACT)
+    except TypeError:
+        # orjson refuses what needs a second look: big integers, subclasses, keys that are not strings.
+        return _careful_json(value)
+    # orjson writes NaN as null; only a text with a null in it can hide one.
+    return _careful_json(value) if b"null" in fast else fast
+
+
+def _careful_json(value: object) -> bytes:
+    text = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    orjson.loads(text)  # refuses lone surrogates and nesting that a reader of the reply could not take
+    _refuse_merging_keys(value)
+    return text
+
+
+def _refuse_merging_keys(value: object) -> None:
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            if len({_key_text(key) for key in item}) != len(item):
+                raise ValueError("two keys of a dict become the same JSON string")
+            todo.extend(item.values())
+        elif isinstance(item, list | tuple):
+            todo.extend(item)
+
+
+def _key_text(key: object) -> object:
+    if key is None or isinstance(key, bool | int | float):
+        return json.dumps(key)
+    return key
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError) or "recursion" in str(error).lower():
+        return "it is nested too deeply"
+    return str(error) or type(error).__name__
+
+
+def _refused(value: object, why: str) -> Encoded:
+    warning = f"result is not JSON: {why}; result_repr has its repr"
+    return Encoded(None, safe_repr(value), (warning,))
+
+
+class _Short(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 8
+        self.maxtuple = self.maxlist = self.maxarray = self.maxdict = self.maxset = 200
+        self.maxfrozenset = self.maxdeque = 200
+        self.maxstring = self.maxother = MAX_REPR
+        self.maxlong = 400
+
+
+def safe_repr(value: object) -> str:
+    """A repr of bounded length, whatever the value's own ``__repr__`` does."""
+    try:
+        return _Short().repr(value)[:MAX_REPR].encode(errors="backslashreplace").decode()
+    except MemoryError:
+        return f"<{type(value).__name__}: no memory left for its repr>"
+    except BaseException as error:  # the program's own __repr__ may raise anything, SystemExit included
+        return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"

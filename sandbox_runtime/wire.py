@@ -1,0 +1,202 @@
+"""The wire between the service and its jailed children. Sans-I/O: bytes in, frozen values out.
+
+Two channels, both sockets made by us before any foreign byte exists:
+
+* control (AF_UNIX SOCK_SEQPACKET, one per front and zygote): one JSON object per message::
+
+    front  -> zygote   {"t":"spawn","count":n}
+    worker -> front    {"t":"ready","serial":s,"pid":p}      + descriptors: job socket, pidfd, stdout, stderr
+    worker -> front    {"t":"failed","serial":s,"step":…,"message":…}
+    zygote -> front    {"t":"exited","serial":s,"status":w,"cpu":seconds,"memory_peak":bytes}
+
+  A worker holds this socket only until it has said one of its two words; foreign code never sees it.
+
+* job (AF_UNIX SOCK_STREAM, one per worker), length-prefixed frames::
+
+    0        4      5
+    +--------+------+-------------------+
+    | length | kind | payload           |     length: u32 little-endian, bytes of payload
+    +--------+------+-------------------+
+
+    front  -> worker   BIND {limits}   RUN {program}   [DATA raw JSON text]
+    worker -> front    [RESULT raw JSON text]          DONE {report}
+
+  The program's own bytes travel in frames of their own and never share a dict with the envelope. From the
+  moment a worker has read RUN, everything it sends is the program's word: it is bounded before it is
+  buffered, checked for form, and believed about this one request only.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import orjson
+
+HEADER = struct.Struct("<IB")
+CONTROL_MESSAGE_BYTES = 64 * 1024
+READY_DESCRIPTORS = 4
+MAX_ENVELOPE_BYTES = 256 * 1024
+
+
+class Kind(IntEnum):
+    """What a frame carries."""
+
+    BIND = 1
+    RUN = 2
+    DATA = 3
+    RESULT = 16
+    DONE = 17
+
+
+class WireError(ValueError):
+    """The peer broke the protocol. Its channel is unusable from here on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One whole frame."""
+
+    kind: Kind
+    payload: bytes
+
+
+def encode(kind: Kind, payload: bytes) -> bytes:
+    """The bytes of one frame."""
+    return HEADER.pack(len(payload), kind) + payload
+
+
+def encode_json(kind: Kind, value: object) -> bytes:
+    """The bytes of one frame whose payload is ``value`` as JSON."""
+    return encode(kind, orjson.dumps(value))
+
+
+def decode_object(frame: Frame) -> dict[str, object]:
+    """The payload as a JSON object. WireError when it is not one."""
+    try:
+        value = orjson.loads(frame.payload)
+    except orjson.JSONDecodeError as error:
+        raise WireError(f"{frame.kind.name}: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise WireError(f"{frame.kind.name}: expected an object, got {type(value).__name__}")
+    return value
+
+
+class Decoder:
+    """Frames out of a byte stream. A kind not in ``limits``, or a length above its limit, is a WireError
+    raised from the header alone, before any of the payload is buffered."""
+
+    def __init__(self, limits: Mapping[Kind, int]) -> None:
+        self._limits = {int(kind): limit for kind, limit in limits.items()}
+        self._buffer = bytearray()
+        self._broken: str | None = None
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Every frame that ``data`` completes."""
+        if self._broken is not None:
+            raise WireError(f"used after an error: {self._broken}")
+        self._buffer += data
+        while (frame := self._next()) is not None:
+            yield frame
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether no frame is half read."""
+        return not self._buffer
+
+    def _next(self) -> Frame | None:
+        if len(self._buffer) < HEADER.size:
+            return None
+        length, kind = HEADER.unpack_from(self._buffer)
+        if kind not in self._limits:
+            self._fail(f"frame kind {kind} is not expected here")
+        if length > self._limits[kind]:
+            self._fail(f"{Kind(kind).name} of {length} bytes is above the limit of {self._limits[kind]}")
+        end = HEADER.size + length
+        if len(self._buffer) < end:
+            return None
+        payload = bytes(self._buffer[HEADER.size : end])
+        del self._buffer[:end]
+        return Frame(Kind(kind), payload)
+
+    def _fail(self, why: str) -> None:
+        self._broken = why
+        self._buffer.clear()
+        raise WireError(why)
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """A front asks a zygote for ``count`` more workers."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker has passed its last jail step. ``pid`` is its own view and informative only: fronts kill by pidfd."""
+
+    serial: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A worker could not finish its jail and has ended itself."""
+
+    serial: int
+    step: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The zygote has reaped a worker. ``status`` is a wait(2) status, ``cpu`` seconds of user plus system
+    time, ``memory_peak`` bytes of resident memory."""
+
+    serial: int
+    status: int
+    cpu: float
+    memory_peak: int
+
+
+ControlMessage = Spawn | Ready | Failed | Exited
+_TYPES: Mapping[str, type[Spawn] | type[Ready] | type[Failed] | type[Exited]] = {
+    "spawn": Spawn,
+    "ready": Ready,
+    "failed": Failed,
+    "exited": Exited,
+}
+_NAMES = {cls: name for name, cls in _TYPES.items()}
+
+
+def encode_control(message: ControlMessage) -> bytes:
+    """One control message's bytes."""
+    body: dict[str, object] = {name: getattr(message, name) for name in message.__slots__}
+    body["t"] = _NAMES[type(message)]
+    return orjson.dumps(body)
+
+
+def decode_control(data: bytes) -> ControlMessage:
+    """The inverse. WireError when a member is missing, unknown or of another type."""
+    try:
+        body = orjson.loads(data)
+        cls = _TYPES[body.pop("t")]
+        message = cls(**body)
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise WireError(f"control message: {error!r}") from error
+    for name, kind in _MEMBERS[cls].items():
+        value = getattr(message, name)
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise WireError(f"control message: {name} is {value!r}")
+    return message
+
+
+_MEMBERS: Mapping[type, Mapping[str, type | tuple[type, ...]]] = {
+    Spawn: {"count": int},
+    Ready: {"serial": int, "pid": int},
+    Failed: {"serial": int, "step": str, "message": str},
+    Exited: {"serial": int, "status": int, "cpu": (int, float), "memory_peak": int},
+}

@@ -1,0 +1,150 @@
+"""A worker, from fork to death: finish the jail, announce itself, read one job, run it, report.
+
+    zygote ──fork──► jail steps ──► READY + descriptors ──► (idle) ──► BIND ──► RUN ──► program ──► DONE, exit
+
+Until READY every failure is ``failed`` ("could not start"); after it the worker belongs to one front.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import resource
+import socket
+import sys
+import time
+from typing import NoReturn
+
+from sandbox_runtime import linux, wire
+from sandbox_runtime.jail import JailError, Step, take
+from sandbox_runtime.job import Limits, Program, Report
+from sandbox_runtime.program import Refused, Run, prepare
+
+_JOB = 3  # the one descriptor a program has beside 0, 1 and 2
+_MAX_RUN = 64 << 20  # the service's own limits are lower; this bounds a fault of ours
+_CHUNK = 1 << 18
+_BALLAST = 8 << 20  # address space kept back so that the report of a MemoryError has room
+
+
+def announce(control: socket.socket, serial: int, steps: list[Step]) -> None:
+    """Take the jail's steps, then tell the front: here I am, with my descriptors. On failure: why, and die."""
+    try:
+        ours, theirs = socket.socketpair()
+        out = os.memfd_create("stdout", os.MFD_CLOEXEC)
+        err = os.memfd_create("stderr", os.MFD_CLOEXEC)
+        pidfd = os.pidfd_open(os.getpid())
+        take(steps)
+    except (JailError, OSError) as error:
+        step = error.step if isinstance(error, JailError) else "descriptors"
+        _say(control, wire.Failed(serial, step, str(error)), [])
+        os._exit(1)
+    _say(control, wire.Ready(serial, os.getpid()), [theirs.fileno(), pidfd, out, err])
+    _keep_only(ours, out, err)
+
+
+def _say(control: socket.socket, message: wire.ControlMessage, descriptors: list[int]) -> None:
+    try:
+        socket.send_fds(control, [wire.encode_control(message)], descriptors)
+    except OSError:
+        os._exit(0)  # the front that asked for this worker is gone
+
+
+def _keep_only(job: socket.socket, out: int, err: int) -> None:
+    for descriptor, target in ((out, 1), (err, 2)):
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+        os.dup2(descriptor, target)
+    os.dup2(job.detach(), _JOB, inheritable=False)
+    linux.close_from(_JOB + 1)
+
+
+def receive() -> Run:
+    """Wait for one job, bind to its limits, prepare it. Never returns when the program must not run."""
+    decoder = wire.Decoder({wire.Kind.BIND: 4096, wire.Kind.RUN: _MAX_RUN, wire.Kind.DATA: _MAX_RUN})
+    frames: list[wire.Frame] = []
+    limits = Limits.from_wire(wire.decode_object(_next_frame(decoder, frames)))
+    began = time.monotonic()
+    _bind(limits)
+    try:
+        program = Program.from_wire(wire.decode_object(_next_frame(decoder, frames)))
+        raw = _next_frame(decoder, frames).payload if program.has_data else None
+        _set_stdin(program.stdin)
+        run = prepare(program, raw)
+    except Refused as refused:
+        leave(refused.report, None)
+    except MemoryError:
+        leave(Report("memory", 1, detail="the program and its data do not fit in memory_limit"), None)
+    run.start(began)
+    return run
+
+
+def end(run: Run) -> NoReturn:
+    """Finish the program as CPython would, report, and die."""
+    if _Ballast.held is not None:
+        _Ballast.held.close()
+    leave(*run.finish())
+
+
+def leave(report: Report, result: bytes | None) -> NoReturn:
+    """Send the report and end this process."""
+    message = wire.encode_json(wire.Kind.DONE, report.as_json())
+    if result is not None:
+        message = wire.encode(wire.Kind.RESULT, result) + message
+    view = memoryview(message)
+    while view:
+        view = view[os.write(_JOB, view) :]
+    os._exit(0)
+
+
+class _Ballast:
+    held: mmap.mmap | None = None
+
+
+def _bind(limits: Limits) -> None:
+    """The request's limits, on top of what the interpreter already maps; soft and hard, so they stay."""
+    _Ballast.held = mmap.mmap(-1, _BALLAST)
+    space = _mapped() + limits.memory
+    for number, value in (
+        (resource.RLIMIT_AS, space),
+        (resource.RLIMIT_CPU, limits.cpu),
+        (resource.RLIMIT_FSIZE, limits.file_size),
+    ):
+        resource.setrlimit(number, (value, value))
+
+
+class Baseline:
+    """The address space of the zygote, measured while /proc was in sight; bytes."""
+
+    mapped = 0
+
+
+def _mapped() -> int:
+    return Baseline.mapped + _BALLAST
+
+
+def _set_stdin(text: str | None) -> None:
+    if text is None:
+        return
+    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    view = memoryview(text.encode())
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.dup2(descriptor, 0)
+    os.close(descriptor)
+
+
+def _next_frame(decoder: wire.Decoder, frames: list[wire.Frame]) -> wire.Frame:
+    while not frames:
+        chunk = os.read(_JOB, _CHUNK)
+        if not chunk:
+            os._exit(0)  # the front let go of an idle worker
+        frames.extend(decoder.feed(chunk))
+    return frames.pop(0)
+
+
+def hide_ourselves() -> None:
+    """Leave the program the modules a fresh interpreter has, and none of ours."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("orjson", "sandbox_runtime"):
+            del sys.modules[name]

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Format, lint and types of the whole checkout. Changes nothing.
+set -euo pipefail
+
+. "$(dirname "${BASH_SOURCE[0]}")/_venv.sh"
+ensure_venv dev
+cd "$root"
+for script in scripts/*.sh .ci/run; do
+    bash -n "$script"
+done
+"$venv/bin/python" -m ruff format --check .
+"$venv/bin/python" -m ruff check .
+"$venv/bin/python" -m mypy

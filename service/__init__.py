@@ -1,0 +1,1 @@
+"""The trusted side: HTTP, the pool of workers, and the supervisor. Holds no foreign code."""

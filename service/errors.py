@@ -1,0 +1,270 @@
+"""Every error that a caller can be answered with: one tree, one table, one JSON shape.
+
+    LarsError
+    ├── RequestError                 the request is at fault
+    │   ├── BadRequest
+    │   │   └── MalformedJson
+    │   ├── PolicyRefused
+    │   ├── NotFound
+    │   ├── MethodNotAllowed
+    │   ├── PayloadTooLarge
+    │   ├── UnsupportedMediaType
+    │   └── ValidationFailed
+    └── ServiceError                 the service is at fault
+        ├── TryLater
+        │   ├── Overloaded
+        │   ├── QueueTimeout
+        │   └── NotReady
+        ├── WorkerLost
+        └── InternalError
+
+What a program does (an exception, a timeout) is no error of the service: it is a 200 with a verdict.
+``KINDS`` gives each class its status, code and title; ``problem`` makes the answer (RFC 9457). What a caller
+reads about each code is in ``service.error_docs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:lars:error:"
+INSTANCE_PREFIX = "urn:lars:request:"
+_SHOWN = 100
+
+
+class LarsError(Exception):
+    """``detail``: a sentence for the caller. ``extra``: more members of the body. ``headers``: more of the
+    response's."""
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        extra: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
+
+
+class RequestError(LarsError):
+    """The request is at fault; sent again as it is, it fails again."""
+
+
+class BadRequest(RequestError):
+    """The request is not well-formed HTTP for this service."""
+
+
+class MalformedJson(BadRequest):
+    """The body is not JSON. Lines and columns count from 1; None: there is no text to point at."""
+
+    def __init__(self, detail: str, *, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(detail, extra={"line": line, "column": column})
+
+
+class PolicyRefused(RequestError):
+    """An AST policy refused the program before it ran. Lines and columns count from 1; None: of the whole."""
+
+    def __init__(self, detail: str, *, rule: str, line: int | None, column: int | None) -> None:
+        super().__init__(detail, extra={"verdict": "rejected", "rule": rule, "line": line, "column": column})
+
+
+class NotFound(RequestError):
+    """Nothing is there."""
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, for other methods."""
+
+    def __init__(self, method: str, allowed: Iterable[str]) -> None:
+        allow = ", ".join(sorted(allowed))
+        super().__init__(
+            f"{_cut(method)} is not allowed on this path; use {allow or 'another path'}",
+            headers={"Allow": allow},
+        )
+
+
+class PayloadTooLarge(RequestError):
+    """A part of the request is over its limit, in bytes. ``setting`` is what an operator raises."""
+
+    def __init__(self, field: str, limit: int, *, setting: str, observed: int | None = None) -> None:
+        size = "more" if observed is None else f"{observed} bytes, more"
+        super().__init__(
+            f"{field} is {size} than the limit of {limit} bytes; send less, or have {setting} raised",
+            extra={"field": field, "limit": limit},
+        )
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is not of a type that this path reads."""
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field that cannot be accepted: where, why, what to send instead. ``value`` is shown shortened."""
+
+    field: str
+    message: str
+    remedy: str
+    value: object = MISSING
+    limit: object = MISSING
+
+    def as_json(self) -> dict[str, object]:
+        """Members ``field``, ``message``, ``value`` and ``limit`` where there is one, ``remedy``."""
+        body: dict[str, object] = {"field": self.field, "message": self.message}
+        if self.value is not MISSING:
+            body["value"] = shown(self.value)
+        if self.limit is not MISSING:
+            body["limit"] = self.limit
+        return {**body, "remedy": self.remedy}
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}; {self.remedy}"
+
+
+class ValidationFailed(RequestError):
+    """The body is JSON, but not what this path takes. ``errors``: every field that is wrong, at least one."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        more = f" (and {len(errors) - 1} more, see errors)" if len(errors) > 1 else ""
+        super().__init__(f"{errors[0]}{more}", extra={"errors": [error.as_json() for error in errors]})
+        self.errors = tuple(errors)
+
+
+class ServiceError(LarsError):
+    """The request may be right; the service could not serve it."""
+
+
+class TryLater(ServiceError):
+    """The same request may succeed after ``retry_after`` whole seconds (RFC 9110 section 10.2.3).
+    Without ``detail`` the class says what is usual for it."""
+
+    usual: ClassVar[str] = "The service cannot serve this request now"
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
+        seconds = max(1, retry_after)
+        super().__init__(
+            f"{detail or self.usual}; send it again after {seconds} s",
+            extra={"retry_after": seconds},
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+class Overloaded(TryLater):
+    """Pool and queue are full."""
+
+    usual = "every worker is busy and the queue is full, so the request was refused and nothing ran"
+
+
+class QueueTimeout(TryLater):
+    """The request's own time was over while it waited for a worker."""
+
+    usual = "the request's timeout passed while it waited for a worker, and nothing ran"
+
+
+class NotReady(TryLater):
+    """No worker has proved itself yet, or the pool is dead."""
+
+    usual = "no worker is ready to run programs"
+
+
+class WorkerLost(ServiceError):
+    """The worker died without an account of the program."""
+
+    def __init__(
+        self, detail: str = "the worker died while it served the request; send it again if that does no harm"
+    ) -> None:
+        super().__init__(detail)
+
+
+class InternalError(ServiceError):
+    """A fault of the service itself. The log has the traceback under the request's id."""
+
+    def __init__(
+        self,
+        detail: str = "the service failed; its operator finds the reason in the log under the request id",
+    ) -> None:
+        super().__init__(detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a class of errors is over HTTP. ``status`` and ``code`` never change; ``title`` may."""
+
+    status: int
+    code: str
+    title: str
+
+
+KINDS: Final[Mapping[type[LarsError], Kind]] = {
+    BadRequest: Kind(400, "bad_request", "Bad request"),
+    MalformedJson: Kind(400, "malformed_json", "The body is not JSON"),
+    PolicyRefused: Kind(403, "policy_refused", "The policy refused the program"),
+    NotFound: Kind(404, "not_found", "Not found"),
+    MethodNotAllowed: Kind(405, "method_not_allowed", "Method not allowed"),
+    PayloadTooLarge: Kind(413, "payload_too_large", "Payload too large"),
+    UnsupportedMediaType: Kind(415, "unsupported_media_type", "Unsupported media type"),
+    ValidationFailed: Kind(422, "validation_failed", "Validation failed"),
+    InternalError: Kind(500, "internal_error", "Internal error"),
+    WorkerLost: Kind(502, "worker_lost", "The worker was lost"),
+    Overloaded: Kind(503, "overloaded", "Overloaded"),
+    QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
+    NotReady: Kind(503, "not_ready", "Not ready"),
+}
+
+
+def kind_of(error: LarsError) -> Kind:
+    """The row of the error's class; a class without one is an internal error."""
+    return KINDS.get(type(error), KINDS[InternalError])
+
+
+def problem(error: LarsError, request_id: str | None = None) -> tuple[int, dict[str, str], dict[str, object]]:
+    """Status, headers and body of the answer.
+
+    Body: ``type title status detail`` and, with a request id, ``instance`` (RFC 9457 section 3.1); ``code``;
+    ``error`` (``detail`` on one line); ``request_id``; then the error's own members, which displace none of
+    these.
+    """
+    kind = kind_of(error)
+    body: dict[str, object] = {
+        "type": TYPE_PREFIX + kind.code,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": error.detail,
+        "code": kind.code,
+        "error": " ".join(error.detail.split()),
+    }
+    if request_id is not None:
+        body |= {"instance": INSTANCE_PREFIX + request_id, "request_id": request_id}
+    return kind.status, {**error.headers, "Content-Type": MEDIA_TYPE}, body | error.extra | body
+
+
+def shown(value: object) -> object:
+    """``value`` as an error may repeat it: short, and always valid JSON."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 1 << 53 else _cut(f"{value:#x}")
+    if isinstance(value, str):
+        return _cut(value)
+    if isinstance(value, list | tuple):
+        return f"an array of {len(value)}"
+    return f"an object of {len(value)} members" if isinstance(value, dict) else type(value).__name__
+
+
+def _cut(text: str) -> str:
+    short = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return short.encode("utf-8", "backslashreplace").decode("utf-8")

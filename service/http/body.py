@@ -1,0 +1,81 @@
+"""Request bodies: never more of one in memory than its limit, and JSON objects only."""
+
+from __future__ import annotations
+
+import re
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from service.errors import (
+    BadRequest,
+    FieldError,
+    MalformedJson,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+
+SETTING = "LARS_MAX_BODY_BYTES"
+_JSON = re.compile(r"application/(?:json|[a-z0-9.!#$&^_-]+\+json)", re.ASCII)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, of at most ``limit`` bytes. PayloadTooLarge as soon as Content-Length or the bytes so far
+    are over it. The server drops the rest, so that a caller who is still sending gets the answer."""
+    declared = _declared_length(request)
+    if declared is not None and declared > limit:
+        raise PayloadTooLarge("body", limit, setting=SETTING, observed=declared)
+    body = bytearray()
+    async with aclosing(request.stream()) as chunks:
+        async for chunk in chunks:
+            if len(body) + len(chunk) > limit:
+                raise PayloadTooLarge("body", limit, setting=SETTING)
+            body += chunk
+    return bytes(body)
+
+
+async def read_json_object(request: Request, limit: int) -> dict[str, Any]:
+    """The body as a JSON object. UnsupportedMediaType (before reading), PayloadTooLarge, MalformedJson (with
+    the position), or ValidationFailed when it is JSON but no object."""
+    _require_json(request)
+    body = await read_body(request, limit)
+    if not body:
+        raise MalformedJson("the body is empty; send a JSON object")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise MalformedJson(
+            f"the body is not JSON: {error.msg} at {where}", line=error.lineno, column=error.colno
+        ) from None  # the original holds the whole body
+    if not isinstance(value, dict):
+        raise ValidationFailed([FieldError("body", "is not a JSON object", "send {...}", value=value)])
+    return value
+
+
+def _declared_length(request: Request) -> int | None:
+    text = request.headers.get("content-length")
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII):
+        raise BadRequest(
+            f"Content-Length is {text[:40]!r}, expected decimal digits; send the body's size in bytes"
+        )
+    return int(text)
+
+
+def _require_json(request: Request) -> None:
+    given = request.headers.get("content-type", "")
+    if _JSON.fullmatch(given.partition(";")[0].strip().lower()) is None:
+        raise UnsupportedMediaType(
+            f"Content-Type is {given[:100] or 'missing'}, expected application/json; "
+            "send the header Content-Type: application/json"
+        )
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType(
+            f"Content-Encoding is {encoding[:100]}, expected none; send the body uncompressed"
+        )

@@ -1,0 +1,42 @@
+"""What the log line of one request says beyond the HTTP of it. Endpoints fill in what they learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import cast
+
+from starlette.types import Scope
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """Times in milliseconds. None and False are left out of the line. Never put code or a secret here."""
+
+    principal: str | None = None
+    domain: str | None = None
+    verdict: str | None = None
+    error_code: str | None = None
+    queue_ms: float | None = None
+    bind_ms: float | None = None
+    run_ms: float | None = None
+    disconnected: bool = False
+
+    def as_fields(self) -> dict[str, object]:
+        """The members that say something, times rounded to microseconds."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: round(value, 3) if isinstance(value, float) else value
+            for name, value in values.items()
+            if value is not None and value is not False
+        }
+
+
+def new_state(scope: Scope) -> dict[str, object]:
+    """Gives the request a ``state`` of its own, which may still hold what the lifespan put there."""
+    state = scope["state"] = dict(scope.get("state", {}))
+    return state
+
+
+def record_of(scope: Scope) -> RequestRecord:
+    """The record of this request; a fresh one that nobody logs when no access log is in the stack."""
+    return cast(RequestRecord, scope.setdefault("state", {}).setdefault("record", RequestRecord()))

@@ -1,0 +1,1 @@
+"""Which worker serves which job: bind for life, queue, deadline, kill."""

@@ -1,0 +1,42 @@
+"""A sandbox without the service around it: one zygote, one pool, in the caller's own process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from service.pool.channel import Channel
+from service.pool.pool import Pool, PoolSize
+from service.supervisor.kernel import become_subreaper
+from service.supervisor.zygote import Hello, Zygote, ZygoteSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSandbox:
+    """A pool that is ready, and what its zygote said of the layers in force."""
+
+    pool: Pool
+    hello: Hello
+    zygote: Zygote
+
+
+@asynccontextmanager
+async def local_sandbox(spec: ZygoteSpec, size: PoolSize) -> AsyncIterator[LocalSandbox]:
+    """Start a zygote, wait until it has proved itself, yield; leave no process behind.
+
+    ZygoteFailed when it could not start. Blocks the event loop while it starts.
+    """
+    become_subreaper()
+    zygote = Zygote(spec)
+    try:
+        hello = zygote.hello()
+        pool = Pool(size)
+        pool.add(Channel(zygote.introduce(), pool))
+        try:
+            await pool.wait_ready()
+            yield LocalSandbox(pool, hello, zygote)
+        finally:
+            await pool.close()
+    finally:
+        zygote.close()

@@ -1,0 +1,235 @@
+"""The set of workers of one front: some idle, some busy, a bounded queue before them.
+
+Every job gets a worker of its own (domain OneShot), made before the job came. Queue time counts against the
+job's deadline, and a queue that is full refuses at once with the seconds after which a retry is worth it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+import structlog
+
+from sandbox_runtime import wire
+from sandbox_runtime.job import Program
+from service.errors import QueueTimeout, Overloaded, WorkerLost
+from service.pool.channel import Channel
+from service.pool.job import Job, JobLimits, Outcome
+from service.pool.worker import Worker
+
+log = structlog.get_logger(__name__)
+_PROOF = Program(code="result = 6 * 7")
+_PROOF_LIMITS = JobLimits(timeout=10.0, cpu=10.0, memory=256 << 20, file_size=1 << 20, output=4096)
+_MAX_START_FAILURES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSize:
+    """``idle`` workers are kept ready, at most ``workers`` exist, at most ``queue`` jobs wait."""
+
+    idle: int
+    workers: int
+    queue: int
+
+
+class Pool:
+    """Workers for jobs. All methods run on one event loop."""
+
+    def __init__(self, size: PoolSize, on_broken: Callable[[int], None] = lambda identity: None) -> None:
+        self._size = size
+        self._on_broken = on_broken
+        self._loop = asyncio.get_running_loop()
+        self._channels: list[Channel] = []
+        self._idle: deque[tuple[Channel, Worker]] = deque()
+        self._waiting: deque[asyncio.Future[tuple[Channel, Worker]]] = deque()
+        self._busy = 0
+        self._service_time = 0.01
+        self._start_failures = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+
+    # -- zygotes ---------------------------------------------------------------------------------------
+
+    def add(self, channel: Channel) -> None:
+        """A zygote has come. It counts as ready when one of its workers has run a program."""
+        self._channels.append(channel)
+        self._refill()
+
+    def retire(self, identity: int) -> None:
+        """Ask this zygote for nothing more; let go of it when its last busy worker is done."""
+        for channel in [c for c in self._channels if c.identity == identity]:
+            channel.retired = True
+            for entry in [e for e in self._idle if e[0] is channel]:
+                self._idle.remove(entry)
+                entry[1].destroy()
+            self._close_if_finished(channel)
+        self._refill()
+
+    async def close(self) -> None:
+        """End every worker."""
+        for task in self._tasks:
+            task.cancel()
+        for _, worker in self._idle:
+            worker.destroy()
+        self._idle.clear()
+        for channel in list(self._channels):
+            channel.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a worker of a living zygote has run a program."""
+        return any(channel.proven for channel in self._channels)
+
+    async def wait_ready(self) -> None:
+        """Return when ``ready`` has become true. NotReady when the last zygote has gone before that."""
+        while not self.ready:
+            if not self._channels:
+                raise NotReady()
+            self._changed.clear()
+            await self._changed.wait()
+
+    def figures(self) -> dict[str, int]:
+        """Counts for logs and metrics."""
+        return {
+            "zygotes": len(self._channels),
+            "idle": len(self._idle),
+            "starting": sum(channel.starting for channel in self._channels),
+            "busy": self._busy,
+            "waiting": len(self._waiting),
+        }
+
+    # -- jobs ------------------------------------------------------------------------------------------
+
+    async def run(self, job: Job) -> Outcome:
+        """Run one job in a worker of its own.
+
+        Raises Overloaded when pool and queue are full, QueueTimeout when the deadline passes before a worker
+        is free, NotReady when there is no zygote, WorkerLost when the zygote died under the job.
+        """
+        began = time.monotonic()
+        _, worker = await self._acquire(job.deadline)
+        now = time.monotonic()
+        self._busy += 1
+        try:
+            return await worker.run(job, now - began)
+        finally:
+            self._busy -= 1
+            self._service_time += 0.1 * (time.monotonic() - now - self._service_time)
+
+    async def _acquire(self, deadline: float) -> tuple[Channel, Worker]:
+        if self._idle and not self._waiting:
+            entry = self._idle.popleft()
+            self._refill()
+            return entry
+        if len(self._waiting) >= self._size.queue:
+            raise Overloaded(
+                f"{self._busy} programs run and {len(self._waiting)} wait, which is all that may (LARS_MAX_WORKERS, "
+                "LARS_QUEUE_SIZE); send it again after retry_after seconds",
+                retry_after=self._retry_after(),
+            )
+        future: asyncio.Future[tuple[Channel, Worker]] = self._loop.create_future()
+        self._waiting.append(future)
+        self._refill()
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                return await future
+        except BaseException as error:
+            if future.done() and not future.cancelled():
+                self._offer(*future.result())  # given up just as a worker came: it goes to the next
+            elif future in self._waiting:
+                self._waiting.remove(future)
+            if isinstance(error, TimeoutError):
+                raise QueueTimeout(retry_after=self._retry_after()) from error
+            raise
+
+    def _retry_after(self) -> int:
+        """Whole seconds until the queue as it stands will have been served."""
+        ahead = len(self._waiting) + self._busy
+        return max(1, math.ceil(ahead * self._service_time / self._size.workers))
+
+    # -- what channels tell ----------------------------------------------------------------------------
+
+    def on_ready(self, channel: Channel, worker: Worker) -> None:
+        self._start_failures = 0
+        if channel.retired:
+            worker.destroy()
+        elif not channel.proof_begun:
+            channel.proof_begun = True
+            self._start(self._prove(channel, worker))
+        else:
+            self._offer(channel, worker)
+
+    def on_failed(self, channel: Channel, message: wire.Failed) -> None:
+        self._start_failures += 1
+        log.error("worker_start_failed", step=message.step, reason=message.message, failures=self._start_failures)
+        if self._start_failures >= _MAX_START_FAILURES:
+            # Could not start is not died: a zygote whose workers cannot enter the jail is of no use.
+            channel.close()
+            self._on_broken(channel.identity)
+        else:
+            self._loop.call_later(0.1 * 2**self._start_failures, self._refill)
+
+    def on_exited(self, channel: Channel, worker: Worker) -> None:
+        if (channel, worker) in self._idle:
+            self._idle.remove((channel, worker))
+            worker.destroy()
+        self._close_if_finished(channel)
+        self._refill()
+
+    def on_closed(self, channel: Channel) -> None:
+        self._channels.remove(channel)
+        self._idle = deque(entry for entry in self._idle if entry[0] is not channel)
+        self._changed.set()
+        log.info("zygote_gone", zygote=channel.identity, retired=channel.retired)
+        self._refill()
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _offer(self, channel: Channel, worker: Worker) -> None:
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result((channel, worker))
+                return
+        self._idle.append((channel, worker))
+
+    def _refill(self) -> None:
+        """Ask for as many workers as are missing: idle ones kept ready, and one for each job that waits."""
+        usable = [channel for channel in self._channels if not channel.retired]
+        if not usable:
+            return
+        live = sum(channel.live for channel in self._channels)
+        starting = sum(channel.starting for channel in usable)
+        wanted = self._size.idle + len(self._waiting) - len(self._idle) - starting
+        for _ in range(min(wanted, self._size.workers - live)):
+            min(usable, key=lambda channel: channel.live).spawn(1)
+
+    async def _prove(self, channel: Channel, worker: Worker) -> None:
+        """Run one program in the first worker of a zygote."""
+        job = Job(_PROOF, _PROOF_LIMITS, time.monotonic() + _PROOF_LIMITS.timeout)
+        try:
+            outcome = await worker.run(job, 0.0)
+        except WorkerLost:
+            return  # its zygote died; the next one proves itself
+        if outcome.result == b"42":
+            channel.proven = True
+            self._changed.set()
+            return
+        log.error("worker_proof_failed", verdict=outcome.verdict, detail=outcome.detail, stderr=outcome.stderr.text)
+        channel.close()
+        self._on_broken(channel.identity)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _close_if_finished(self, channel: Channel) -> None:
+        if channel.retired and not channel.live:
+            channel.close()

@@ -1,0 +1,111 @@
+"""How a run ended: a pure function from what was observed to a verdict, an exit code and one line of advice."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from typing import Literal
+
+from sandbox_runtime.job import Report
+from service.pool.job import JobLimits, Verdict
+
+KillReason = Literal["timeout", "cpu", "protocol"]
+TIMEOUT_EXIT_CODE = 124
+_KILLED = 128 + signal.SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What was observed. ``report`` is the worker's own account; ``killed`` is why we killed it; ``status``
+    is its wait(2) status and ``cpu`` its CPU seconds as the zygote's kernel saw them."""
+
+    limits: JobLimits
+    wall: float
+    report: Report | None = None
+    killed: KillReason | None = None
+    status: int | None = None
+    cpu: float | None = None
+    largest_stream: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """The verdict, the exit code as a shell would show it, and ``detail``: limit, value observed, remedy."""
+
+    verdict: Verdict
+    exit_code: int
+    detail: str | None
+
+
+def conclude(ending: Ending) -> Conclusion:
+    """The one verdict for an ending."""
+    if ending.killed is not None:
+        return _concluded_by_us(ending.killed, ending)
+    if ending.report is not None:
+        return _concluded_by_itself(ending.report, ending)
+    if ending.status is not None:
+        return _concluded_by_the_kernel(ending.status, ending)
+    return Conclusion("signal", _KILLED, "the worker ended without a word")
+
+
+def _concluded_by_us(reason: KillReason, ending: Ending) -> Conclusion:
+    limits = ending.limits
+    if reason == "timeout":
+        return Conclusion(
+            "timeout",
+            TIMEOUT_EXIT_CODE,
+            f"timeout of {limits.timeout:g} s passed after {ending.wall:.2f} s; do less work or raise timeout",
+        )
+    if reason == "cpu":
+        return Conclusion("cpu", _KILLED, _cpu_detail(ending))
+    return Conclusion(
+        "signal",
+        _KILLED,
+        "the program wrote to descriptor 3, the worker's own channel, and was killed; use stdout, stderr or result",
+    )
+
+
+def _concluded_by_itself(report: Report, ending: Ending) -> Conclusion:
+    details = {
+        "memory": f"memory_limit of {ending.limits.memory} bytes was reached; use less memory or raise memory_limit",
+        "output": f"a stream reached {ending.largest_stream} bytes, the limit is {ending.limits.file_size}; print less",
+        "disk": f"scratch files reached their limit of {ending.limits.file_size} bytes; write less",
+        "syscall": f"{report.detail}; programs have no network and start no processes",
+    }
+    if report.end == "invalid_data":
+        return Conclusion("rejected", report.exit_code, report.detail)
+    detail = details.get(report.end, report.detail)
+    return Conclusion(report.end, report.exit_code, detail)
+
+
+def _concluded_by_the_kernel(status: int, ending: Ending) -> Conclusion:
+    if os.WIFEXITED(status):
+        code = os.WEXITSTATUS(status)
+        left = "the program left through os._exit, so there is no result"
+        return Conclusion("exit" if code else "ok", code, left)
+    number = os.WTERMSIG(status)
+    code = 128 + number
+    if number == signal.SIGSYS:
+        return Conclusion("syscall", code, "the program made a system call of a foreign architecture")
+    if number in (signal.SIGXCPU, signal.SIGKILL) and (ending.cpu or 0) >= ending.limits.cpu:
+        return Conclusion("cpu", code, _cpu_detail(ending))
+    if number == signal.SIGXFSZ:
+        return Conclusion("disk", code, f"a file reached the limit of {ending.limits.file_size} bytes; write less")
+    return Conclusion("signal", code, _signal_detail(number))
+
+
+def _cpu_detail(ending: Ending) -> str:
+    used = f"{ending.cpu:.2f} s" if ending.cpu is not None else "all"
+    budget = ending.limits.cpu
+    return f"CPU budget of {budget:.2f} s (timeout x cpu_limit), {used} used; do less work or raise timeout or cpu_limit"
+
+
+def _signal_detail(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    if number == signal.SIGKILL:
+        return "killed by SIGKILL: by itself, or by the kernel because the machine ran out of memory; use less memory"
+    return f"killed by {name}; C code (ctypes, an extension) crashed, or the program raised the signal itself"

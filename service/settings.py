@@ -1,0 +1,133 @@
+"""The configuration of one service process: read once from the environment, then frozen.
+
+``python -m service.settings`` prints the table of variables that ``docs/settings.md`` holds.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sandbox_runtime.layers import Layer
+from service.env_file import load_env_file
+from service.settings_parsers import SettingsError
+from service.settings_read import Conflict, conflicting, out_of_order, read_table, unknown
+from service.settings_table import ORDERED, SETTINGS, Computed, Setting
+
+__all__ = [
+    "SETTINGS",
+    "Conflict",
+    "Setting",
+    "Settings",
+    "SettingsError",
+    "conflicts",
+    "load_env_file",
+    "render_markdown",
+    "unknown_variables",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One attribute per row of ``SETTINGS``, whose help says what it means. Sizes in bytes, times in seconds,
+    CPU in cores."""
+
+    host: str
+    port: int
+    environment: Literal["production", "development"]
+    log_level: Literal["debug", "info", "warning", "error"]
+    log_format: Literal["auto", "json", "console"]
+    fronts: int
+    zygotes: int
+    max_workers: int
+    pool_size: int
+    queue_size: int
+    zygote_max_forks: int
+    execute_policy: Literal["program", "restricted"]
+    timeout_max: float
+    timeout: float
+    memory_max: int
+    memory: int
+    cpu_max: float
+    cpu: float
+    max_body_bytes: int
+    max_code_bytes: int
+    max_output_bytes: int
+    max_result_bytes: int
+    scratch_bytes: int
+    max_threads: int
+    max_open_files: int
+    sandbox_floor: tuple[Layer, ...]
+    shutdown_seconds: float
+    data_root: Path
+    uploads_dir: Path
+    llm_timeout: float
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], *, cpus: int | None = None) -> Settings:
+        """Settings as ``environ`` gives them. An empty variable counts as unset. ``cpus``: what defaults are
+        computed from; None asks the kernel. SettingsError lists every bad value."""
+        readings, problems = read_table(SETTINGS, environ, cpus or available_cpus())
+        sentences = [*problems.values(), *out_of_order(ORDERED, readings, problems)]
+        if sentences:
+            raise SettingsError(sentences)
+        values = {setting.field: readings[setting.name].value for setting in SETTINGS}
+        values["uploads_dir"] = values["data_root"] / values["uploads_dir"]  # an absolute path stays as it is
+        return cls(**values)
+
+
+def available_cpus() -> int:
+    """CPUs that this process may run on: sched_getaffinity(2), not the machine's count."""
+    return len(os.sched_getaffinity(0))
+
+
+def unknown_variables(environ: Mapping[str, str]) -> tuple[tuple[str, str | None], ...]:
+    """LARS_ variables that no row reads, each with the nearest name or None; sorted by name."""
+    return unknown([setting.name for setting in SETTINGS], environ)
+
+
+def conflicts(environ: Mapping[str, str]) -> tuple[Conflict, ...]:
+    """Settings that ``environ`` gives under two names with different values: which is used, which is not."""
+    return conflicting(SETTINGS, environ)
+
+
+_INTRODUCTION = """\
+# Settings
+
+<!-- Generated: python -m service.settings > docs/settings.md -->
+
+Every setting is an environment variable, read once when the service starts. `lars serve --env-file FILE` adds
+variables from a file of `KEY=VALUE` lines; a variable of the real environment wins over the file.
+
+- A bad value stops the start. All bad values are reported at once, each with what was expected.
+- An empty variable counts as unset.
+- A `LARS_` variable that is not in this table is warned of, with the nearest name.
+- Where a setting has an older name, the `LARS_` name wins when both are set; the start warns if they differ.
+- A size is a number of bytes, or a number with `k`, `m` or `g`: powers of 1024, so `100m`, `100MB` and
+  `100MiB` are equal.
+- No value may be above its ceiling:{ordered}
+
+| variable | default | unit | meaning | accepts |
+|---|---|---|---|---|
+"""
+
+
+def render_markdown() -> str:
+    """The text of ``docs/settings.md``."""
+    ordered = "".join(f"\n  - `{low}` may not be above `{high}`" for low, high in ORDERED)
+    return _INTRODUCTION.format(ordered=ordered) + "".join(_row(setting) for setting in SETTINGS)
+
+
+def _row(setting: Setting) -> str:
+    words = setting.default_words.replace(",", ", ")
+    default = words if isinstance(setting.default, Computed) else f"`{words}`"
+    cells = (f"`{setting.name}`", default, setting.unit, setting.full_help, setting.parse.expects)
+    return f"| {' | '.join(cells)} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_markdown())

@@ -1,0 +1,130 @@
+"""How the text of one variable becomes a value, and the error that says which texts did not.
+
+A ``Parser`` is a pure function with the words that complete "expected ..."; ``SettingsError`` carries every
+problem found in one reading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sandbox_runtime.layers import Layer
+from service.secret import Secret
+from service.units import format_size, parse_size
+
+_INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9.:_%-]{1,255}", re.ASCII)
+NO_LAYERS = "none"
+N = TypeVar("N", int, float)
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used. ``problems``: one sentence each, naming the variable, its value, what
+    was expected and the remedy."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """``read`` turns stripped, non-empty text into a value or raises ValueError."""
+
+    expects: str
+    read: Callable[[str], object]
+
+
+def integer(low: int, high: int) -> Parser:
+    """A whole number in decimal digits."""
+
+    def read(text: str) -> int:
+        return _within(int(_matched(_INTEGER, text)), low, high)
+
+    return Parser(f"a whole number from {low} to {high}", read)
+
+
+def number(low: float, high: float) -> Parser:
+    """A decimal number; no exponent, infinity or NaN."""
+
+    def read(text: str) -> float:
+        return _within(float(_matched(_NUMBER, text)), low, high)
+
+    return Parser(f"a number from {low:g} to {high:g}", read)
+
+
+def size(low: int, high: int) -> Parser:
+    """Bytes, written as ``service.units.parse_size`` reads them."""
+
+    def read(text: str) -> int:
+        return _within(parse_size(text), low, high)
+
+    return Parser(f"a size from {format_size(low)} to {format_size(high)}, in bytes or with k, m, g", read)
+
+
+def choice(*words: str) -> Parser:
+    """One of a few words, in any case."""
+
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(text)
+        return text.lower()
+
+    return Parser(f"{', '.join(words[:-1])} or {words[-1]}", read)
+
+
+def host() -> Parser:
+    """A host name or an address to listen on; whether it exists shows when it is bound."""
+    return Parser("a host name or an IP address", lambda text: _matched(_HOST, text))
+
+
+def path() -> Parser:
+    """A path; ``~`` and ``~user`` are expanded."""
+
+    def read(text: str) -> Path:
+        if "\0" in text:
+            raise ValueError(text)
+        try:
+            return Path(text).expanduser()
+        except RuntimeError as error:  # pathlib's word for "no home directory known"
+            raise ValueError(text) from error
+
+    return Parser("a path (if it starts with ~, one whose home directory is known)", read)
+
+
+def secret() -> Parser:
+    """Any text, kept as a ``Secret``."""
+    return Parser("a text", Secret)
+
+
+def layers(known: Sequence[Layer]) -> Parser:
+    """Names of ``known`` layers separated by commas, or ``none`` for the empty tuple."""
+    by_name = {layer.value: layer for layer in known}
+
+    def read(text: str) -> tuple[Layer, ...]:
+        if text.lower() == NO_LAYERS:
+            return ()
+        names = [name.strip().lower() for name in text.split(",")]
+        unknown = [name for name in names if name not in by_name]
+        if unknown:
+            raise ValueError(text)
+        return tuple(dict.fromkeys(by_name[name] for name in names))
+
+    return Parser(f"a comma-separated list of {', '.join(by_name)}; or {NO_LAYERS}", read)
+
+
+def _matched(pattern: re.Pattern[str], text: str) -> str:
+    if pattern.fullmatch(text) is None:
+        raise ValueError(text)
+    return text
+
+
+def _within(value: N, low: N, high: N) -> N:
+    if not low <= value <= high:
+        raise ValueError(value)
+    return value

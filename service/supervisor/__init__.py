@@ -1,0 +1,1 @@
+"""The main process: children, restarts, signals. No HTTP, no foreign data."""

@@ -1,0 +1,57 @@
+"""How the rows of the policy tests are written, judged and run.
+
+A ``$`` in a row marks where the refusal must point; Python has no such token.
+"""
+
+from __future__ import annotations
+
+import sys
+from textwrap import dedent
+
+import pytest
+
+from sandbox_runtime.policy import POLICIES, Allowed, Policy, Rejected, Verdict, judge, restricted_builtins
+
+CAP = 1 << 20
+RESTRICTED = POLICIES["restricted"]
+PROGRAM = POLICIES["program"]
+
+since_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
+since_3_14 = pytest.mark.skipif(sys.version_info < (3, 14), reason="syntax of Python 3.14")
+
+
+def verdict_on(source: str, policy: Policy = RESTRICTED) -> Verdict:
+    return judge(source, policy, max_bytes=CAP)
+
+
+def unmark(marked: str) -> tuple[str, int, int]:
+    """The source without its mark, and the 1-based line and column where the mark stood."""
+    text = dedent(marked).strip("\n")
+    before, mark, after = text.partition("$")
+    assert mark, f"no mark in {marked!r}"
+    lines = before.split("\n")
+    return before + after, len(lines), len(lines[-1]) + 1
+
+
+def assert_refused(marked: str, rule: str, policy: Policy = RESTRICTED) -> Rejected:
+    source, line, column = unmark(marked)
+    verdict = verdict_on(source, policy)
+    assert isinstance(verdict, Rejected), verdict
+    assert (verdict.rule, verdict.line, verdict.column) == (rule, line, column)
+    assert verdict.message.startswith(f"policy {policy.name} refuses ")
+    assert verdict.remedy
+    return verdict
+
+
+def assert_allowed(source: str, policy: Policy = RESTRICTED) -> Allowed:
+    verdict = verdict_on(dedent(source), policy)
+    assert isinstance(verdict, Allowed), verdict
+    return verdict
+
+
+def run(source: str, data: object = None) -> dict[str, object]:
+    """The globals of a restricted program after it ran to its end."""
+    verdict = assert_allowed(source)
+    namespace: dict[str, object] = {"__builtins__": restricted_builtins(), "data": data}
+    exec(compile(verdict.tree, "main.py", "exec", dont_inherit=True), namespace)  # noqa: S102 - what is tested
+    return namespace

@@ -1,0 +1,164 @@
+"""The error tree, its table and its documentation agree with each other."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service import errors
+from service.error_docs import ADVICE, render_markdown
+from service.errors import KINDS, FieldError, InternalError, LarsError, ValidationFailed, problem, shown
+
+ROOT = Path(__file__).parents[2]
+BASES = {errors.LarsError, errors.RequestError, errors.ServiceError, errors.TryLater}
+
+
+def tree(base: type[LarsError]) -> Iterator[type[LarsError]]:
+    """``base`` and everything below it in ``service.errors``."""
+    yield base
+    for child in base.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from tree(child)
+
+
+def drawn() -> dict[str, str]:
+    """Class name -> name of its base, from the drawing in the module's docstring."""
+    parents: dict[str, str] = {}
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"    (?P<lead>[│ ]*(?:[├└]── )?)(?P<name>[A-Z][A-Za-z]+)(?: {2,}.*)?$", line)
+        if match is None:
+            continue
+        depth = len(match["lead"]) // 4
+        path[depth:] = [match["name"]]
+        if depth:
+            parents[match["name"]] = path[depth - 1]
+    return parents
+
+
+def test_the_drawing_is_the_tree() -> None:
+    """Every class is drawn under its base, and nothing else is drawn."""
+    actual = {
+        child.__name__: child.__bases__[0].__name__ for child in tree(LarsError) if child is not LarsError
+    }
+    assert drawn() == actual
+
+
+def test_the_table_is_closed() -> None:
+    """Every class that can be raised has its row and its advice; codes are unique and of one form."""
+    raisable = set(tree(LarsError)) - BASES
+    assert set(KINDS) == raisable
+    assert set(ADVICE) == raisable
+    codes = [kind.code for kind in KINDS.values()]
+    assert len(set(codes)) == len(codes)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in codes)
+
+
+def test_who_is_at_fault_decides_the_status() -> None:
+    """4xx below RequestError, 5xx below ServiceError."""
+    for error_class, kind in KINDS.items():
+        assert kind.status // 100 == (4 if issubclass(error_class, errors.RequestError) else 5)
+
+
+def test_status_and_code_are_the_contract() -> None:
+    """The pairs that callers rely on."""
+    assert {kind.code: kind.status for kind in KINDS.values()} == {
+        "bad_request": 400,
+        "malformed_json": 400,
+        "policy_refused": 403,
+        "not_found": 404,
+        "method_not_allowed": 405,
+        "payload_too_large": 413,
+        "unsupported_media_type": 415,
+        "validation_failed": 422,
+        "internal_error": 500,
+        "worker_lost": 502,
+        "overloaded": 503,
+        "queue_timeout": 503,
+        "not_ready": 503,
+    }
+
+
+def test_a_class_without_a_row_is_an_internal_error() -> None:
+    """Not supported is refused: nothing gets a status by being derived from something."""
+
+    class Stranger(errors.NotFound):
+        pass
+
+    status, _, body = problem(Stranger("lost"))
+    assert (status, body["code"]) == (500, "internal_error")
+
+
+def test_every_error_is_documented() -> None:
+    """docs/errors.md is what the tables say; regenerate it with the command in its second line."""
+    text = (ROOT / "docs" / "errors.md").read_text()
+    assert text == render_markdown()
+    for kind in KINDS.values():
+        assert f"| `{kind.code}` | {kind.status} |" in text
+
+
+def test_the_documentation_is_printed_by_the_module() -> None:
+    """The command that the page names prints the page."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "service.error_docs"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert printed.stdout == render_markdown()
+
+
+def test_internal_error_says_nothing_of_its_cause() -> None:
+    """Its usual detail is the same whatever happened."""
+    try:
+        try:
+            raise KeyError("/etc/secret")
+        except KeyError as cause:
+            raise InternalError from cause
+    except InternalError as error:
+        body = problem(error)[2]
+    assert "secret" not in str(body)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        (True, True),
+        (1.5, 1.5),
+        (120, 120),
+        (2**53, "0x20000000000000"),
+        (-(10**40), "-0x1d6329f1c35ca4bfabb9f5610000000000"),
+        ("x" * 100, "x" * 100),
+        ("x" * 101, "x" * 100 + "..."),
+        ("a\ud800b", "a\\ud800b"),
+        ([1, 2], "an array of 2"),
+        ({"a": 1}, "an object of 1 members"),
+        (b"x", "bytes"),
+    ],
+)
+def test_values_are_shown_short_and_valid(value: object, expected: object) -> None:
+    """What an error repeats of a request is bounded and has a JSON form."""
+    assert shown(value) == expected
+
+
+def test_field_error_members() -> None:
+    """``value`` and ``limit`` appear where they were given, and None is a value."""
+    assert FieldError("timeout", "is above the ceiling", "ask for less", value=120, limit=60).as_json() == {
+        "field": "timeout",
+        "message": "is above the ceiling",
+        "value": 120,
+        "limit": 60,
+        "remedy": "ask for less",
+    }
+    assert "value" not in FieldError("code", "is missing", "send it").as_json()
+    assert FieldError("code", "is null", "send text", value=None).as_json()["value"] is None
+
+
+def test_validation_failed_tells_the_first_and_counts_the_rest() -> None:
+    """``detail`` alone is enough to act on when there is one error."""
+    one = FieldError("code", "is missing", "send the program's text")
+    assert ValidationFailed([one]).detail == "code: is missing; send the program's text"
+    assert ValidationFailed([one, one, one]).detail.endswith("text (and 2 more, see errors)")

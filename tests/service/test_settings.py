@@ -1,0 +1,329 @@
+"""Settings: the table and the object agree, every bad value is told, and the documentation is the table."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox_runtime.layers import DEFAULT_FLOOR, Layer
+from service import settings_parsers as parsers
+from service.secret import Secret
+from service.settings import (
+    SETTINGS,
+    Settings,
+    SettingsError,
+    available_cpus,
+    conflicts,
+    render_markdown,
+    unknown_variables,
+)
+from service.settings_read import read_table
+from service.settings_table import ORDERED, PREFIX, Setting
+
+ROOT = Path(__file__).parents[2]
+MIB = 1024**2
+TIMEOUT_PROBLEM = (
+    "LARS_TIMEOUT=61 is above LARS_TIMEOUT_MAX=60 (the default); lower LARS_TIMEOUT or raise LARS_TIMEOUT_MAX"
+)
+
+
+def read(**environ: str) -> Settings:
+    """Settings from these variables alone, on four CPUs."""
+    return Settings.from_env(environ, cpus=4)
+
+
+def problems(**environ: str) -> tuple[str, ...]:
+    """What is wrong with these variables."""
+    with pytest.raises(SettingsError) as caught:
+        read(**environ)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return caught.value.problems
+
+
+def test_table_and_object_agree() -> None:
+    """One attribute per row, in the order of the table, and no name twice."""
+    assert [field.name for field in dataclasses.fields(Settings)] == [setting.field for setting in SETTINGS]
+    names = [name for setting in SETTINGS for name in (setting.name, *setting.aliases)]
+    assert len(set(names)) == len(names)
+    assert all(setting.name.startswith(PREFIX) and setting.help.endswith(".") for setting in SETTINGS)
+
+
+def test_defaults() -> None:
+    """The values of an empty environment on four CPUs."""
+    settings = read()
+    home = Path("~").expanduser()
+    assert dataclasses.asdict(settings) == {
+        "host": "127.0.0.1",
+        "port": 8000,
+        "environment": "production",
+        "log_level": "info",
+        "log_format": "auto",
+        "fronts": 1,
+        "zygotes": 2,
+        "max_workers": 16,
+        "pool_size": 8,
+        "queue_size": 64,
+        "zygote_max_forks": 50_000,
+        "execute_policy": "program",
+        "timeout_max": 60.0,
+        "timeout": 10.0,
+        "memory_max": 1024 * MIB,
+        "memory": 256 * MIB,
+        "cpu_max": 4.0,
+        "cpu": 1.0,
+        "max_body_bytes": 8 * MIB,
+        "max_code_bytes": MIB // 2,
+        "max_output_bytes": MIB,
+        "max_result_bytes": MIB,
+        "scratch_bytes": 64 * MIB,
+        "max_threads": 64,
+        "max_open_files": 256,
+        "sandbox_floor": DEFAULT_FLOOR,
+        "shutdown_seconds": 10.0,
+        "data_root": home / ".local/share/lars",
+        "uploads_dir": home / ".local/share/lars/uploads",
+        "llm_timeout": 30.0,
+    }
+
+
+def test_frozen() -> None:
+    """Settings are read once; nothing changes them later."""
+    settings = read()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("cpus", "workers"), [(1, 8), (2, 8), (3, 12), (64, 256)])
+def test_defaults_from_the_cpu_count(cpus: int, workers: int) -> None:
+    """Four workers per CPU, eight at least; the CPU ceiling is the count."""
+    settings = Settings.from_env({}, cpus=cpus)
+    assert (settings.max_workers, settings.cpu_max) == (workers, float(cpus))
+
+
+def test_cpu_count_is_that_of_this_process() -> None:
+    """Without a count the kernel is asked what this process may use."""
+    assert available_cpus() == len(os.sched_getaffinity(0))
+    assert Settings.from_env({}).cpu_max == available_cpus()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "field", "value"),
+    [
+        ("LARS_HOST", "::", "host", "::"),
+        ("LARS_PORT", " 0 ", "port", 0),
+        ("LARS_ENVIRONMENT", "Development", "environment", "development"),
+        ("LARS_LOG_LEVEL", "WARNING", "log_level", "warning"),
+        ("LARS_TIMEOUT", "2.5", "timeout", 2.5),
+        ("LARS_MEMORY", "100MiB", "memory", 100 * MIB),
+        ("LARS_CPU", "0.05", "cpu", 0.05),
+        ("LARS_QUEUE_SIZE", "0", "queue_size", 0),
+        ("LARS_EXECUTE_POLICY", "restricted", "execute_policy", "restricted"),
+        ("LARS_SANDBOX_FLOOR", "none", "sandbox_floor", ()),
+        ("LARS_SANDBOX_FLOOR", "Seccomp, landlock,seccomp", "sandbox_floor", (Layer.SECCOMP, Layer.LANDLOCK)),
+        ("LARS_DATA_ROOT", "/srv/lars", "data_root", Path("/srv/lars")),
+        ("LARS_UPLOADS_DIR", "/srv/uploads", "uploads_dir", Path("/srv/uploads")),
+        ("DYNAMIC_API_HOST", "0.0.0.0", "host", "0.0.0.0"),  # noqa: S104 - a value to parse, nothing listens
+        ("DYNAMIC_API_PORT", "9000", "port", 9000),
+        ("SANDBOX_DATA_ROOT", "/data", "data_root", Path("/data")),
+        ("UPLOADS_DIR", "/data/uploads", "uploads_dir", Path("/data/uploads")),
+        ("API_TIMEOUT", "45", "llm_timeout", 45.0),
+        ("ENVIRONMENT", "development", "log_level", "debug"),
+        ("LARS_PORT", "", "port", 8000),
+        ("LARS_SANDBOX_FLOOR", "  ", "sandbox_floor", DEFAULT_FLOOR),
+    ],
+)
+def test_value(variable: str, text: str, field: str, value: object) -> None:
+    """What a text means; an empty one counts as unset."""
+    assert getattr(read(**{variable: text}), field) == value
+
+
+def test_a_default_yields_to_a_lower_ceiling() -> None:
+    """Lowering a ceiling alone is enough; the default below it follows."""
+    settings = read(
+        LARS_TIMEOUT_MAX="5",
+        LARS_MEMORY_MAX="128m",
+        LARS_CPU_MAX="0.5",
+        LARS_MAX_WORKERS="2",
+        LARS_MAX_BODY_BYTES="64k",
+    )
+    assert (settings.timeout, settings.memory, settings.cpu) == (5.0, 128 * MIB, 0.5)
+    assert (settings.pool_size, settings.max_code_bytes) == (2, 65_536)
+
+
+@pytest.mark.parametrize(("lower", "upper"), ORDERED)
+def test_a_value_above_its_ceiling(lower: str, upper: str) -> None:
+    """Both names, both values and the remedy are told."""
+    environ = (
+        {lower: "100m", upper: "50m"}
+        if lower.startswith(("LARS_MEM", "LARS_MAX_C"))
+        else {lower: "9", upper: "4"}
+    )
+    low, high = environ[lower], environ[upper]
+    assert problems(**environ) == (f"{lower}={low} is above {upper}={high}; lower {lower} or raise {upper}",)
+
+
+def test_a_value_above_a_default_ceiling() -> None:
+    """A ceiling that nobody set is said to be the default."""
+    assert problems(LARS_TIMEOUT="61") == (TIMEOUT_PROBLEM,)
+
+
+def test_bad_values_are_reported_together() -> None:
+    """Each with variable, value, what is expected and the remedy; and still the order of the sound ones."""
+    assert problems(
+        LARS_PORT="http",
+        ENVIRONMENT="staging",
+        LARS_MEMORY_MAX="1.5g",
+        LARS_MEMORY="2g",
+        LARS_TIMEOUT="61",
+    ) == (
+        (
+            "LARS_PORT='http': expected a whole number from 0 to 65535; "
+            "correct it, or unset it for the default (8000)"
+        ),
+        (
+            "ENVIRONMENT='staging': expected production or development; "
+            "correct it, or set LARS_ENVIRONMENT, which wins over ENVIRONMENT"
+        ),
+        (
+            "LARS_MEMORY_MAX='1.5g': expected a size from 16m to 1024g, in bytes or with k, m, g; "
+            "correct it, or unset it for the default (1g)"
+        ),
+        TIMEOUT_PROBLEM,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        *[("LARS_PORT", text) for text in ("65536", "-1", "80 80", "8_000", "0x50", "\u0661", "1" * 5000)],
+        *[("LARS_TIMEOUT", text) for text in ("0", "nan", "inf", "1e1", "-1", "10s", ".5", "86401")],
+        *[("LARS_MEMORY", text) for text in ("15m", "1025g", "lots")],
+        *[("LARS_HOST", text) for text in ("a b", "http://x", "x" * 256, "h\u00f6st")],
+        *[
+            ("LARS_FRONTS", "0"),
+            ("LARS_POOL_SIZE", "0"),
+            ("LARS_LOG_LEVEL", "loud"),
+            ("LARS_LOG_FORMAT", "xml"),
+        ],
+        *[
+            ("LARS_SANDBOX_FLOOR", text)
+            for text in ("seccomp,", "seccomp;landlock", "none,seccomp", "seccom")
+        ],
+        ("LARS_DATA_ROOT", "~no-such-user-here/x"),
+    ],
+)
+def test_bad_value(variable: str, text: str) -> None:
+    """One problem, which starts with the variable; a long value does not flood it."""
+    (problem,) = problems(**{variable: text})
+    assert problem.startswith(f"{variable}='")
+    assert "expected" in problem
+    assert len(problem) < 800
+
+
+def test_a_secret_value_is_not_told() -> None:
+    """The problem of a secret setting names the variable only, and its value is a Secret."""
+    parse = parsers.Parser("8 letters", lambda text: parsers.integer(0, 1).read(text))
+    row = Setting("LARS_TOKEN", "0", "", "A token.", parse, secret=True)
+    _, told = read_table((row,), {"LARS_TOKEN": "hush"}, 1)
+    assert told == {
+        "LARS_TOKEN": "LARS_TOKEN=(hidden): expected 8 letters; correct it, or unset it for the default (0)"
+    }
+    assert parsers.secret().read("hush") == Secret("hush")
+
+
+def test_a_default_that_this_host_cannot_give() -> None:
+    """It is refused with the remedy, as a value is; setting the variable mends it."""
+    row = Setting("LARS_DIR", "~no-such-user-here/x", "", "A directory.", parsers.path())
+    readings, told = read_table((row,), {}, 1)
+    assert readings == {}
+    assert told["LARS_DIR"].startswith(
+        "LARS_DIR has no usable default here ('~no-such-user-here/x'): expected a path"
+    )
+    assert told["LARS_DIR"].endswith("; set LARS_DIR")
+    assert read_table((row,), {"LARS_DIR": "~nobody-either/x"}, 1)[0] == {}
+    assert read_table((row,), {"LARS_DIR": "/x"}, 1)[0]["LARS_DIR"].value == Path("/x")
+
+
+def test_conflicts() -> None:
+    """The LARS_ name wins; a conflict is told only where the two differ."""
+    environ = {
+        "LARS_PORT": "1",
+        "DYNAMIC_API_PORT": "2",
+        "LARS_HOST": "::1",
+        "DYNAMIC_API_HOST": "::1 ",
+        "API_TIMEOUT": "5",
+        "LARS_DATA_ROOT": "",
+        "SANDBOX_DATA_ROOT": "/data",
+    }
+    (conflict,) = conflicts(environ)
+    assert (conflict.used, conflict.ignored) == ("LARS_PORT", "DYNAMIC_API_PORT")
+    assert str(conflict) == "LARS_PORT and DYNAMIC_API_PORT differ: LARS_PORT is used; unset DYNAMIC_API_PORT"
+    settings = Settings.from_env(environ)
+    assert (settings.port, settings.llm_timeout, settings.data_root) == (1, 5.0, Path("/data"))
+
+
+def test_a_bad_alias_that_is_not_used() -> None:
+    """Only the name that is used has to be right."""
+    assert read(LARS_PORT="1", DYNAMIC_API_PORT="http").port == 1
+
+
+def test_unknown_variables() -> None:
+    """Names with our prefix that no row reads, each with the nearest row if one is near."""
+    environ = dict.fromkeys(
+        (
+            "LARS_PROT",
+            "LARS_TIMEOUTMAX",
+            "LARS_WORKERS",
+            "LARS_port",
+            "LARS_QQQ",
+            "LARS_",
+            "LARS_PORT",
+            "PATH",
+        ),
+        "",
+    )
+    assert unknown_variables(environ) == (
+        ("LARS_", None),
+        ("LARS_PROT", "LARS_PORT"),
+        ("LARS_QQQ", None),
+        ("LARS_TIMEOUTMAX", "LARS_TIMEOUT_MAX"),
+        ("LARS_WORKERS", "LARS_MAX_WORKERS"),
+        ("LARS_port", "LARS_PORT"),
+    )
+
+
+@given(st.dictionaries(st.sampled_from([setting.name for setting in SETTINGS]), st.text(max_size=12)))
+def test_any_text_is_settings_or_a_settings_error(environ: dict[str, str]) -> None:
+    """No text in any variable causes another exception, and no accepted value is above its ceiling."""
+    try:
+        settings = Settings.from_env(environ, cpus=2)
+    except SettingsError:
+        return
+    assert settings.timeout <= settings.timeout_max
+    assert settings.pool_size <= settings.max_workers
+
+
+def test_every_setting_is_documented() -> None:
+    """docs/settings.md is what the table says; regenerate it with the command in its second line."""
+    text = (ROOT / "docs" / "settings.md").read_text()
+    assert text == render_markdown()
+    for setting in SETTINGS:
+        assert f"| `{setting.name}` |" in text
+        assert all(
+            f"`{alias}`; when both are set, `{setting.name}` wins" in text for alias in setting.aliases
+        )
+
+
+def test_the_documentation_is_printed_by_the_module() -> None:
+    """The command that the page names prints the page."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "service.settings"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert printed.stdout == render_markdown()

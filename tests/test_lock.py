@@ -1,0 +1,95 @@
+"""The locks: everything pinned with hashes, true to pyproject.toml, tied to no machine and no index."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+ENTRY = re.compile(
+    r"^(?P<name>[a-z0-9.-]+)==(?P<version>[0-9][0-9a-z.]*)(?: ; (?P<marker>.+?))?(?P<hashes> \\)$"
+)
+HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}(?P<more> \\)?$")
+
+
+def project() -> dict[str, list[str]]:
+    """The three requirement lists of pyproject.toml."""
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return {
+        "runtime": table["project"]["dependencies"],
+        "dev": table["project"]["optional-dependencies"]["dev"],
+        "build": table["build-system"]["requires"],
+    }
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Name to version. Fails on any line that is not a comment, a pin that continues, or a hash."""
+    found: dict[str, str] = {}
+    hashed = True
+    for line in (ROOT / lock).read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        if entry := ENTRY.match(line):
+            assert hashed, f"{lock}: the entry before {line!r} has no hash"
+            assert entry["name"] not in found, f"{lock}: {entry['name']} is pinned twice"
+            found[entry["name"]] = entry["version"]
+            hashed = False
+        else:
+            assert HASH.match(line), f"{lock}: {line!r} is neither a pin nor a sha256"
+            hashed = True
+    assert hashed, f"{lock}: the last entry has no hash"
+    return found
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_line_is_a_pin_or_its_hash(lock: str) -> None:
+    """No option, URL, path or unpinned name can be among them: the grammar has no place for one."""
+    assert len(pins(lock)) >= len(project()["runtime"])
+
+
+@pytest.mark.parametrize(
+    ("lock", "groups"), [(LOCKS[0], ("runtime", "build")), (LOCKS[1], ("runtime", "build", "dev"))]
+)
+def test_pins_satisfy_the_project(lock: str, groups: tuple[str, ...]) -> None:
+    """An edit of pyproject.toml without scripts/lock.sh shows here."""
+    locked = pins(lock)
+    for requirement in (Requirement(text) for group in groups for text in project()[group]):
+        version = locked[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), (
+            f"{lock} has {version}, pyproject.toml wants {requirement}"
+        )
+
+
+def test_dev_lock_contains_the_runtime_lock() -> None:
+    """What is tested is what is run."""
+    assert pins(LOCKS[0]).items() <= pins(LOCKS[1]).items()
+
+
+def test_dev_tools_are_not_in_the_runtime_lock() -> None:
+    """The service installs nothing that only tests need."""
+    tools = {canonicalize_name(Requirement(text).name) for text in project()["dev"]}
+    assert tools.isdisjoint(pins(LOCKS[0]))
+
+
+@pytest.mark.parametrize("group", ["runtime", "dev"])
+def test_dependencies_are_explained(group: str) -> None:
+    """docs/dependencies.md has one row for each direct dependency, in alphabetical order, and no other."""
+    text = (ROOT / "docs" / "dependencies.md").read_text()
+    section = text.split("\n## ")[{"runtime": 1, "dev": 2}[group]]
+    rows = re.findall(r"^\| ([a-z0-9-]+) \| .{20,} \|$", section, re.MULTILINE)
+    assert rows == sorted(canonicalize_name(Requirement(text).name) for text in project()[group])
+
+
+def test_installed_packages_agree() -> None:
+    """No installed package lacks, or contradicts, what another one requires."""
+    command = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "check"]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (outcome.returncode, outcome.stdout) == (0, "No broken requirements found.\n")
