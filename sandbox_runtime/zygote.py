@@ -32,13 +32,13 @@ _CONFIG_BYTES = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the supervisor sends first: layers wanted, BPF programs, ceilings, modules to import."""
+    """What the supervisor sends first: layers wanted, BPF programs, ceilings, forks until worn."""
 
     layers: frozenset[Layer]
     zygote_filter: bytes
     worker_filter: bytes
     ceilings: jail.Ceilings
-    modules: tuple[str, ...]
+    forks: int
 
 
 def main() -> worker.Run:
@@ -46,12 +46,12 @@ def main() -> worker.Run:
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
         config = _receive_config(control)
-        preload.import_modules(config.modules)
+        preload.import_modules(preload.BASE)
         probe.raise_own_limits()
         states = probe.survey(config.layers)
         plan = _plan(config, states)
         _launch(control, plan)
-        zygote = _become_zygote(control, plan, states)
+        zygote = _become_zygote(control, plan, states, config.forks)
     except (jail.JailError, OSError, ValueError, KeyError, ImportError) as error:
         _tell(control, {"t": "failed", "message": f"{type(error).__name__}: {error}"})
         os._exit(START_FAILURE)
@@ -70,7 +70,7 @@ def _receive_config(control: socket.socket) -> Config:
         filters["zygote"],
         filters["worker"],
         jail.Ceilings(**body["ceilings"]),
-        tuple(body["modules"]),
+        int(body["forks"]),
     )
 
 
@@ -107,7 +107,9 @@ def _mapped_bytes() -> int:
         return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _become_zygote(control: socket.socket, plan: jail.JailPlan, states: tuple[LayerState, ...]) -> Zygote:
+def _become_zygote(
+    control: socket.socket, plan: jail.JailPlan, states: tuple[LayerState, ...], forks: int
+) -> Zygote:
     # The supervisor says go when it has reaped the launcher: only then is it our parent, whose death counts.
     if not control.recv(16):
         os._exit(0)
@@ -117,7 +119,7 @@ def _become_zygote(control: socket.socket, plan: jail.JailPlan, states: tuple[La
         os.dup2(null, descriptor)
     readable = jail.landlock_rules(plan)
     jail.take(jail.zygote_steps(plan))
-    zygote = Zygote(control, plan, readable)
+    zygote = Zygote(control, plan, readable, forks)
     _tell(control, {"t": "hello", "layers": [state.as_json() for state in states], "modules": preload.loaded()})
     gc.collect()
     gc.freeze()
@@ -127,8 +129,11 @@ def _become_zygote(control: socket.socket, plan: jail.JailPlan, states: tuple[La
 class Zygote:
     """The fork server: one selector over the supervisor, the fronts and SIGCHLD."""
 
-    def __init__(self, control: socket.socket, plan: jail.JailPlan, readable: tuple[jail.LandlockRule, ...]) -> None:
+    def __init__(
+        self, control: socket.socket, plan: jail.JailPlan, readable: tuple[jail.LandlockRule, ...], forks: int
+    ) -> None:
         self._control = control
+        self._forks = forks
         self._plan = plan
         self._readable = readable
         self._serial = 0
@@ -205,6 +210,8 @@ class Zygote:
 
     def _spawn(self, front: socket.socket) -> bool:
         self._serial += 1
+        if self._serial == self._forks:
+            self._control.send(b"worn")  # the string hash seed is shared by all workers; ask for a successor
         try:
             pid = os.fork()
         except OSError as error:

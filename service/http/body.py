@@ -38,7 +38,12 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 async def read_json_object(request: Request, limit: int) -> dict[str, Any]:
-    """The body as a JSON object. UnsupportedMediaType (before reading), PayloadTooLarge, MalformedJson (with
+    """The body as a JSON object; ``read_json_text`` without the text."""
+    return (await read_json_text(request, limit))[1]
+
+
+async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str, Any]]:
+    """The body as it came, and as a JSON object. UnsupportedMediaType (before reading), PayloadTooLarge, MalformedJson (with
     the position), or ValidationFailed when it is JSON but no object."""
     _require_json(request)
     body = await read_body(request, limit)
@@ -53,7 +58,7 @@ async def read_json_object(request: Request, limit: int) -> dict[str, Any]:
         ) from None  # the original holds the whole body
     if not isinstance(value, dict):
         raise ValidationFailed([FieldError("body", "is not a JSON object", "send {...}", value=value)])
-    return value
+    return body, value
 
 
 def _declared_length(request: Request) -> int | None:

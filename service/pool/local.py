@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from service.pool.channel import Channel
 from service.pool.pool import Pool, PoolSize
 from service.supervisor.kernel import become_subreaper
-from service.supervisor.zygote import Hello, Zygote, ZygoteSpec
+from service.supervisor.zygote import Hello, Zygote, ZygoteFailed, ZygoteSpec
+
+_START_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,17 @@ async def local_sandbox(spec: ZygoteSpec, size: PoolSize) -> AsyncIterator[Local
         pool = Pool(size)
         pool.add(Channel(zygote.introduce(), pool))
         try:
-            await pool.wait_ready()
+            await _wait_ready(pool)
             yield LocalSandbox(pool, hello, zygote)
         finally:
             await pool.close()
     finally:
         zygote.close()
+
+
+async def _wait_ready(pool: Pool) -> None:
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            await pool.wait_ready()
+    except TimeoutError as error:
+        raise ZygoteFailed("no worker could run a program; the log above says why") from error

@@ -38,11 +38,12 @@ class PoolSize:
 
 
 class Pool:
-    """Workers for jobs. All methods run on one event loop."""
+    """Workers for jobs. All methods run on one event loop. ``on_broken(identity)`` is called for a zygote
+    whose workers cannot start."""
 
-    def __init__(self, size: PoolSize, on_broken: Callable[[int], None] = lambda identity: None) -> None:
+    def __init__(self, size: PoolSize) -> None:
         self._size = size
-        self._on_broken = on_broken
+        self.on_broken: Callable[[int], None] = lambda identity: None
         self._loop = asyncio.get_running_loop()
         self._channels: list[Channel] = []
         self._idle: deque[tuple[Channel, Worker]] = deque()
@@ -87,10 +88,8 @@ class Pool:
         return any(channel.proven for channel in self._channels)
 
     async def wait_ready(self) -> None:
-        """Return when ``ready`` has become true. NotReady when the last zygote has gone before that."""
+        """Return when ``ready`` has become true."""
         while not self.ready:
-            if not self._channels:
-                raise NotReady()
             self._changed.clear()
             await self._changed.wait()
 
@@ -171,7 +170,7 @@ class Pool:
         if self._start_failures >= _MAX_START_FAILURES:
             # Could not start is not died: a zygote whose workers cannot enter the jail is of no use.
             channel.close()
-            self._on_broken(channel.identity)
+            self.on_broken(channel.identity)
         else:
             self._loop.call_later(0.1 * 2**self._start_failures, self._refill)
 
@@ -223,7 +222,7 @@ class Pool:
             return
         log.error("worker_proof_failed", verdict=outcome.verdict, detail=outcome.detail, stderr=outcome.stderr.text)
         channel.close()
-        self._on_broken(channel.identity)
+        self.on_broken(channel.identity)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)

@@ -18,7 +18,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -48,7 +48,6 @@ class Plan:
     floor: tuple[Layer, ...]
     environ: Mapping[str, str]
     shutdown: float
-    zygote_forks: int
 
 
 class Supervisor:
@@ -113,8 +112,7 @@ class Supervisor:
 
     def _front_ended(self, pid: int, status: int) -> None:
         front = self._fronts.pop(pid)
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(front.control)
+        self._mute(front.control)
         front.reaped(status)
         if self._stopping:
             return
@@ -135,7 +133,7 @@ class Supervisor:
             if zygote.pid != pid:
                 continue
             del self._zygotes[identity]
-            self._selector.unregister(zygote.control)
+            self._mute(zygote.control)
             zygote.forget()
             if self._stopping or identity in self._retiring:
                 self._retiring.discard(identity)
@@ -190,7 +188,7 @@ class Supervisor:
             self._replace_zygote(identity)
         elif not message:
             # Its death is what SIGCHLD reports; until then there is nothing more to read.
-            self._selector.modify(zygote.control, 0) if False else self._mute(zygote.control)
+            self._mute(zygote.control)
 
     def _mute(self, control: socket.socket) -> None:
         with contextlib.suppress(KeyError):
@@ -302,7 +300,7 @@ class _Signals:
 
 
 @contextlib.contextmanager
-def _signals():  # type: ignore[no-untyped-def]
+def _signals() -> Iterator[int]:
     """Record SIGTERM, SIGINT, SIGHUP and SIGCHLD; yields a descriptor that is readable when one has come."""
     reader, writer = os.pipe()
     for descriptor in (reader, writer):

@@ -41,7 +41,7 @@ class ZygoteSpec:
     scratch: int
     open_files: int
     threads: int
-    modules: tuple[str, ...]
+    forks: int = 50_000
     layers: frozenset[Layer] = field(default_factory=lambda: frozenset(Layer))
 
     def message(self) -> bytes:
@@ -51,7 +51,7 @@ class ZygoteSpec:
                 "layers": [layer.value for layer in self.layers],
                 "filters": {"zygote": self.zygote_filter.hex(), "worker": self.worker_filter.hex()},
                 "ceilings": {"scratch": self.scratch, "open_files": self.open_files, "threads": self.threads},
-                "modules": list(self.modules),
+                "forks": self.forks,
             }
         )
 

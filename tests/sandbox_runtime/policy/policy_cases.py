@@ -20,6 +20,11 @@ since_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Py
 since_3_14 = pytest.mark.skipif(sys.version_info < (3, 14), reason="syntax of Python 3.14")
 
 
+def wide(letters: str) -> str:
+    """The letters in their fullwidth form, which Python's identifiers do not tell from the plain one."""
+    return "".join(chr(ord(letter) + 0xFEE0) for letter in letters)
+
+
 def verdict_on(source: str, policy: Policy = RESTRICTED) -> Verdict:
     return judge(source, policy, max_bytes=CAP)
 

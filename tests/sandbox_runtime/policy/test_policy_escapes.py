@@ -1,8 +1,8 @@
 """Attempts to leave ``restricted`` for the interpreter around it.
 
 Each attack is a complete program that puts its prize in ``loot``. Three things are asserted of it: the judge
-refuses it where the ``$`` stands; a control run, with the fence it meets taken away, shows that the attack works;
-and where the runtime's own builtins are a second fence, that the attack fails on that one too.
+refuses it where the ``$`` stands; a control run, with the fence it meets taken away, shows that the attack
+works; and where the runtime's own builtins are a second fence, that the attack fails on that one too.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tests.sandbox_runtime.policy.policy_cases import (
     since_3_12,
     since_3_14,
     unmark,
+    wide,
 )
 
 HARMLESS = set(map(id, restricted_builtins().values()))
@@ -134,17 +135,17 @@ BY_THE_TREE = [
         "[(loot := x.$__class__.__base__) for x in [()]]", "underscore", id="walrus in comprehension"
     ),
     pytest.param("@($lambda f: f.__code__)\ndef loot(): pass", "part", id="decorator"),
-    pytest.param("loot = ().$__ｃlass__.__base__", "underscore", id="name not normalised"),
+    pytest.param(f"loot = ().$__{wide('c')}lass__.__base__", "underscore", id="name not normalised"),
     pytest.param(
         "def f(): pass\nf.$count = f\nloot = f.__dict__ and f.__code__", "attribute-write", id="write"
     ),
     pytest.param(
-        "def f(): return 1\nf.$__code__ = (lambda: [].append.__self__.__class__.__base__).__code__\nloot = f()",
+        "def f(): return 1\nf.$__code__ = (lambda: ().__class__.__base__).__code__\nloot = f()",
         "underscore",
         id="code replaced",
     ),
     pytest.param(
-        "def f(x=1): return x\nf.$__defaults__ += (f.__code__,)\nf.__defaults__ = f.__defaults__[1:]\nloot = f()",
+        "def f(x, y=1): return x\nf.$__defaults__ += (f.__code__,)\nloot = f.__defaults__[1]",
         "underscore",
         id="augmented attribute",
     ),
@@ -192,7 +193,7 @@ BY_TREE_AND_BUILTINS = [
     pytest.param(
         "loot = $open('/etc/passwd').read()", "name", id="open", marks=pytest.mark.filterwarnings("ignore")
     ),
-    pytest.param("loot = $ｏpen", "name", id="open not normalised"),
+    pytest.param(f"loot = ${wide('o')}pen", "name", id="open not normalised"),
     pytest.param("f = $open\nloot = f", "name", id="open under another name"),
     pytest.param("loot = $input", "name", id="input"),
     pytest.param("loot = $breakpoint", "name", id="breakpoint"),

@@ -10,7 +10,12 @@ from tests.sandbox_runtime.policy.policy_cases import assert_allowed, run
 @pytest.mark.parametrize(
     ("source", "data", "result"),
     [
-        pytest.param("result = sum(data['numbers']) / len(data['numbers'])", {"numbers": [1, 2, 3, 4, 5]}, 3.0, id="mean"),
+        pytest.param(
+            "result = sum(data['numbers']) / len(data['numbers'])",
+            {"numbers": [1, 2, 3, 4, 5]},
+            3.0,
+            id="mean",
+        ),
         pytest.param('result = data["x"] + data["y"]', {"x": 1, "y": 2}, 3, id="sum of two"),
         pytest.param(
             """
@@ -72,13 +77,17 @@ from tests.sandbox_runtime.policy.policy_cases import assert_allowed, run
             id="group by",
         ),
         pytest.param(
-            "result = [f'{name!r:>6}|{value:08.3f}|{value:{width}.1%}' for name, value in data.items() for width in [7]]",
+            "result = [f'{name!r:>6}|{x:08.3f}|{x:{width}.1%}' for name, x in data.items() for width in [7]]",
             {"a": 0.5},
             ["   'a'|0000.500|  50.0%"],
             id="f-strings",
         ),
-        pytest.param("result = '%s has %d (%.1f%%)' % ('a', 3, 12.5)", None, "a has 3 (12.5%)", id="percent format"),
-        pytest.param("result = format(1234567.891, ',.2f') + format(255, 'x')", None, "1,234,567.89ff", id="format"),
+        pytest.param(
+            "result = '%s has %d (%.1f%%)' % ('a', 3, 12.5)", None, "a has 3 (12.5%)", id="percent format"
+        ),
+        pytest.param(
+            "result = format(1234567.891, ',.2f') + format(255, 'x')", None, "1,234,567.89ff", id="format"
+        ),
         pytest.param(
             """
             def kind(x):
@@ -178,13 +187,22 @@ from tests.sandbox_runtime.policy.policy_cases import assert_allowed, run
             id="set comprehension",
         ),
         pytest.param(
-            "result = [y for x in data if (y := x * x) > 4]; last = y", [1, 2, 3], [9], id="walrus in a comprehension"
+            "result = [y for x in data if (y := x * x) > 4]; last = y",
+            [1, 2, 3],
+            [9],
+            id="walrus in a comprehension",
         ),
         pytest.param(
-            "g = (x * x for x in range(4))\nresult = [next(g), *g, next(g, 'end')]", None, [0, 1, 4, 9, "end"], id="generator"
+            "g = (x * x for x in range(4))\nresult = [next(g), *g, next(g, 'end')]",
+            None,
+            [0, 1, 4, 9, "end"],
+            id="generator",
         ),
         pytest.param(
-            "result = list(zip(*[[row[c] for c in 'ab'] for row in data]))", [{"a": 1, "b": 2}, {"a": 3, "b": 4}], [(1, 3), (2, 4)], id="transpose"
+            "result = list(zip(*[[row[c] for c in 'ab'] for row in data]))",
+            [{"a": 1, "b": 2}, {"a": 3, "b": 4}],
+            [(1, 3), (2, 4)],
+            id="transpose",
         ),
         pytest.param(
             "items = list(data)\ndel items[0], items[-1]\nitems[1:2] = ['x', 'y']\nresult = items[::-1]",
@@ -193,14 +211,16 @@ from tests.sandbox_runtime.policy.policy_cases import assert_allowed, run
             id="delete and slice",
         ),
         pytest.param(
-            "result = [abs(-1), pow(2, 10, 7), divmod(7, 2), round(2.567, 1), hex(255), bin(5), oct(8), ord('a'), chr(98)]",
+            "result = [abs(-1), pow(2, 10, 7), divmod(7, 2), round(2.567, 1), "
+            "hex(255), bin(5), oct(8), ord('a'), chr(98)]",
             None,
             [1, 2, (3, 1), 2.6, "0xff", "0b101", "0o10", 97, "b"],
             id="number builtins",
         ),
         pytest.param(
-            "result = [any(data), all(data), max(data, key=lambda x: -x), min(data), sorted(data, reverse=True), "
-            "list(map(str, data)), list(filter(None, data)), list(enumerate(data, 1)), list(reversed(data))]",
+            "result = [any(data), all(data), max(data, key=lambda x: -x), min(data), "
+            "sorted(data, reverse=True), list(map(str, data)), "
+            "list(filter(None, data)), list(enumerate(data, 1)), list(reversed(data))]",
             [0, 2, 1],
             [True, False, 0, 0, [2, 1, 0], ["0", "2", "1"], [2, 1], [(1, 0), (2, 2), (3, 1)], [1, 2, 0]],
             id="collection builtins",
@@ -212,25 +232,31 @@ from tests.sandbox_runtime.policy.policy_cases import assert_allowed, run
             id="isinstance",
         ),
         pytest.param(
-            "x: int = 3\ndef f(a: int, b: list[int] | None = None) -> dict[str, int]:\n    return {'a': a}\nresult = f(x)",
+            "x: int = 3\n"
+            "def f(a: int, b: list[int] | None = None) -> dict[str, int]:\n  return {'a': a}\n"
+            "result = f(x)",
             None,
             {"a": 3},
             id="annotations",
         ),
         pytest.param(
-            "result = (3).bit_length(), (0.5).as_integer_ratio(), int.from_bytes(b'\\x01\\x00', 'big'), 'é'.encode().hex()",
+            "result = (3).bit_length(), (0.5).as_integer_ratio(), "
+            "int.from_bytes(b'\\x01\\x00', 'big'), 'é'.encode().hex()",
             None,
             (2, (1, 2), 256, "c3a9"),
             id="methods of numbers and text",
         ),
         pytest.param(
-            "for _ in range(3):\n    pass\nelse:\n    result = 'done'\nwhile True:\n    break", None, "done", id="loop with else"
+            "for _ in range(3):\n    pass\nelse:\n    result = 'done'\nwhile True:\n    break",
+            None,
+            "done",
+            id="loop with else",
         ),
         pytest.param("ergebnis = 'ünïcode'\nresult = ergebnis.upper()", None, "ÜNÏCODE", id="unicode"),
         pytest.param("", None, None, id="empty"),
         pytest.param("# only a comment", None, None, id="comment"),
     ],
-)  # fmt: skip
+)
 def test_program_runs_to_its_result(source: str, data: object, result: object) -> None:
     assert run(source, data).get("result") == result
 

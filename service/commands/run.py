@@ -1,0 +1,71 @@
+"""``lars run FILE``: one program in the same jail, without HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sandbox_runtime.layers import below_floor
+from service.errors import LarsError
+from service.execution.request import edge, parse_execute
+from service.execution.response import refusal_of, render
+from service.pool.job import Outcome
+from service.pool.local import local_sandbox
+from service.pool.pool import PoolSize
+from service.sandbox_spec import sandbox_spec
+from service.settings import Settings
+from service.supervisor.zygote import ZygoteFailed
+
+_USAGE = 2
+
+
+def run(settings: Settings, file: Path, data: str | None) -> int:
+    """Run it; its stdout and stderr are ours, its exit code too. ``data`` is JSON text."""
+    try:
+        source = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+        body: dict[str, Any] = {"code": source}
+        if data is not None:
+            body["data"] = orjson.loads(data)
+        return asyncio.run(_run(settings, body, data))
+    except (OSError, UnicodeDecodeError) as error:
+        return _refuse(f"{file}: {error}")
+    except orjson.JSONDecodeError as error:
+        return _refuse(f"--data is not JSON: {error}")
+    except LarsError as error:
+        return _refuse(error.detail)
+
+
+async def _run(settings: Settings, body: dict[str, Any], data: str | None) -> int:
+    raw = b'{"data":' + data.encode() + b"}" if data is not None else b""
+    async with local_sandbox(sandbox_spec(settings), PoolSize(1, 2, 1)) as sandbox:
+        missing = below_floor(sandbox.hello.layers, settings.sandbox_floor)
+        if missing:
+            raise ZygoteFailed(f"isolation is below LARS_SANDBOX_FLOOR: {missing[0].layer}: {missing[0].reason}")
+        job = parse_execute(body, raw, settings, edge())
+        outcome = await sandbox.pool.run(job)
+    refusal = refusal_of(outcome)
+    if refusal is not None:
+        raise refusal
+    _show(outcome, render(job.program, outcome))
+    return outcome.exit_code
+
+
+def _show(outcome: Outcome, rendered: dict[str, object]) -> None:
+    sys.stdout.write(outcome.stdout.text)
+    sys.stderr.write(outcome.stderr.text)
+    if outcome.result not in (None, b"null"):
+        sys.stdout.write(f"{outcome.result.decode()}\n" if outcome.result else "")
+    report = outcome.report
+    for warning in report.warnings if report else ():
+        sys.stderr.write(f"lars: {warning}: {report.result_repr if report else ''}\n")
+    if outcome.detail:
+        sys.stderr.write(f"lars: {rendered['error'] or outcome.detail}\n")
+
+
+def _refuse(why: str) -> int:
+    sys.stderr.write(f"lars: {why}\n")
+    return _USAGE

@@ -1,0 +1,41 @@
+"""The endpoint: parse, one call, response."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.execution.request import edge, parse_execute
+from service.execution.response import refusal_of, render
+from service.http.body import read_json_text
+from service.http.disconnect import DisconnectWatch
+from service.http.record import record_of
+from service.pool.job import Outcome
+from service.state import state_of
+
+
+async def execute(request: Request) -> Response:
+    """POST /execute."""
+    began = edge()
+    state = state_of(request)
+    raw, body = await read_json_text(request, state.settings.max_body_bytes)
+    job = parse_execute(body, raw, state.settings, began)
+    async with DisconnectWatch(request.receive):
+        outcome = await state.pool.run(job)
+    _record(request, outcome)
+    refusal = refusal_of(outcome)
+    if refusal is not None:
+        raise refusal
+    return Response(orjson.dumps(render(job.program, outcome)), media_type="application/json")
+
+
+def _record(request: Request, outcome: Outcome) -> None:
+    record = record_of(request.scope)
+    record.domain = "oneshot"
+    record.verdict = outcome.verdict
+    record.queue_ms = outcome.timing.queue * 1000
+    record.bind_ms = outcome.timing.bind * 1000
+    record.run_ms = outcome.timing.run * 1000
+
+

@@ -1,0 +1,241 @@
+"""The body of POST /execute: a JSON object in, a validated job out.
+
+Every field is a row of ``FIELDS``: its parser, what it means, its JSON Schema. Parsing is pure and reports
+every wrong field at once; nothing is ever clamped to a ceiling.
+"""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox_runtime.job import Program
+from service.errors import FieldError, ValidationFailed
+from service.pool.job import Job, JobLimits
+from service.settings import Settings
+from service.units import UnitError, format_size, parse_size
+
+MIN_TIMEOUT = 0.01
+MIN_CPU = 0.05
+MIN_MEMORY = 1 << 20
+MAX_ARGUMENTS = 256
+MAX_ARGUMENT_BYTES = 64 * 1024
+
+
+class _Wrong(Exception):
+    """One field is wrong: message, remedy and, where there is one, the limit."""
+
+    def __init__(self, message: str, remedy: str, limit: object = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.limit = limit
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One member of the body. ``parse(value, settings)`` returns the parsed value or raises ``_Wrong``."""
+
+    parse: Callable[[Any, Settings], Any]
+    help: str
+    schema: Mapping[str, object]
+
+
+def parse_execute(body: Mapping[str, Any], raw: bytes, settings: Settings, now: float) -> Job:
+    """The job that ``body`` asks for; ``raw`` is its text, ``now`` a ``time.monotonic()`` value.
+
+    ValidationFailed names every wrong field with its value, the limit and the remedy.
+    """
+    values, errors = _parse_fields(body, settings)
+    if errors:
+        raise ValidationFailed(errors)
+    has_data = "data" in body
+    timeout = values.get("timeout", settings.timeout)
+    program = Program(
+        code=values["code"],
+        argv=values.get("argv", ()),
+        stdin=values.get("stdin"),
+        policy=values.get("policy", settings.execute_policy),
+        validate=values.get("validate_code", False),
+        has_data=has_data,
+        max_code=settings.max_code_bytes,
+        max_result=settings.max_result_bytes,
+    )
+    limits = JobLimits(
+        timeout=timeout,
+        cpu=timeout * values.get("cpu_limit", settings.cpu),
+        memory=values.get("memory_limit", settings.memory),
+        file_size=settings.scratch_bytes,
+        output=settings.max_output_bytes,
+    )
+    return Job(program, limits, deadline=now + timeout, data=raw if has_data else None)
+
+
+def edge() -> float:
+    """The clock a request's deadline is counted on, read once when it arrives."""
+    return time.monotonic()
+
+
+def _parse_fields(body: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], list[FieldError]]:
+    values: dict[str, Any] = {}
+    errors = [_unknown(name) for name in body if name not in FIELDS]
+    if "code" not in body:
+        errors.append(FieldError("code", "is missing", "send the program's source text"))
+    for name, value in body.items():
+        if name not in FIELDS or (value is None and name not in ("code", "data")):
+            continue  # null asks for the default, as leaving the field out does
+        try:
+            values[name] = FIELDS[name].parse(value, settings)
+        except _Wrong as wrong:
+            limit = {} if wrong.limit is None else {"limit": wrong.limit}
+            errors.append(FieldError(name, str(wrong), wrong.remedy, value=value, **limit))
+    return values, errors
+
+
+def _unknown(name: str) -> FieldError:
+    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]}?" if near else f"known fields are {', '.join(FIELDS)}"
+    return FieldError(name[:100], "is not a field of this request", remedy)
+
+
+def _code(value: Any, settings: Settings) -> str:
+    if not isinstance(value, str):
+        raise _Wrong("is not a string", "send the program's source text")
+    size = len(value.encode())
+    if size > settings.max_code_bytes:
+        raise _Wrong(
+            f"has {size} bytes, the ceiling is {settings.max_code_bytes}",
+            "send a shorter program, or its input as data or stdin; the operator raises LARS_MAX_CODE_BYTES",
+            settings.max_code_bytes,
+        )
+    return value
+
+
+def _number(value: Any, unit: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Wrong("is not a number", f"send {unit}, such as 1.5")
+    return float(value)
+
+
+def _within(value: float, low: float, high: float, unit: str, setting: str) -> float:
+    if value < low:
+        raise _Wrong(f"is {value:g} {unit}, the least is {low:g}", f"send at least {low:g}", low)
+    if value > high:
+        raise _Wrong(
+            f"is {value:g} {unit}, the ceiling is {high:g}",
+            f"send at most {high:g}; the operator raises {setting}",
+            high,
+        )
+    return value
+
+
+def _timeout(value: Any, settings: Settings) -> float:
+    return _within(_number(value, "seconds"), MIN_TIMEOUT, settings.timeout_max, "s", "LARS_TIMEOUT_MAX")
+
+
+def _cpu_limit(value: Any, settings: Settings) -> float:
+    return _within(_number(value, "cores"), MIN_CPU, settings.cpu_max, "cores", "LARS_CPU_MAX")
+
+
+def _memory_limit(value: Any, settings: Settings) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _Wrong("is not a size", 'send a text such as "100m", or a number of bytes')
+    try:
+        size = parse_size(str(value))
+    except UnitError as error:
+        raise _Wrong(str(error), 'send a size such as "100m" or "1g"') from error
+    if size < MIN_MEMORY:
+        raise _Wrong(f"is {size} bytes, the least is {MIN_MEMORY}", "send at least 1m", MIN_MEMORY)
+    if size > settings.memory_max:
+        ceiling = format_size(settings.memory_max)
+        raise _Wrong(
+            f"is {size} bytes, the ceiling is {settings.memory_max} ({ceiling})",
+            f"send at most {ceiling}; the operator raises LARS_MEMORY_MAX",
+            settings.memory_max,
+        )
+    return size
+
+
+def _stdin(value: Any, settings: Settings) -> str:
+    if not isinstance(value, str):
+        raise _Wrong("is not a string", "send the text that the program reads from standard input")
+    return value
+
+
+def _argv(value: Any, settings: Settings) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _Wrong("is not a list of strings", 'send the arguments after main.py, such as ["-n", "3"]')
+    if len(value) > MAX_ARGUMENTS:
+        raise _Wrong(f"has {len(value)} items, the ceiling is {MAX_ARGUMENTS}", "send fewer", MAX_ARGUMENTS)
+    if any("\0" in item for item in value):
+        raise _Wrong("has a null byte", "arguments cannot hold null bytes")
+    size = sum(len(item.encode()) for item in value)
+    if size > MAX_ARGUMENT_BYTES:
+        raise _Wrong(
+            f"has {size} bytes, the ceiling is {MAX_ARGUMENT_BYTES}", "use stdin or data", MAX_ARGUMENT_BYTES
+        )
+    return tuple(value)
+
+
+_POLICIES = ("program", "restricted")  # from the widest to the narrowest
+
+
+def _policy(value: Any, settings: Settings) -> str:
+    if value not in _POLICIES:
+        raise _Wrong("is not a policy", f"send one of {', '.join(_POLICIES)}")
+    if _POLICIES.index(value) < _POLICIES.index(settings.execute_policy):
+        raise _Wrong(
+            f"is wider than this server's {settings.execute_policy}",
+            "a request may only tighten the policy; leave it out, or have LARS_EXECUTE_POLICY changed",
+            settings.execute_policy,
+        )
+    return str(value)
+
+
+def _validate_code(value: Any, settings: Settings) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong("is not true or false", "send true or false")
+    return value
+
+
+def _data(value: Any, settings: Settings) -> Any:
+    return value
+
+
+FIELDS: Mapping[str, Field] = {
+    "code": Field(_code, "The program: Python source text.", {"type": "string"}),
+    "data": Field(_data, "Any JSON; the program finds it in the variable data.", {}),
+    "timeout": Field(
+        _timeout,
+        "Seconds until the run must be over, waiting for a worker included.",
+        {"type": ["number", "null"], "minimum": MIN_TIMEOUT},
+    ),
+    "memory_limit": Field(
+        _memory_limit,
+        'Address space beyond the bare interpreter, such as "100m"; k, m and g are powers of 1024.',
+        {"type": ["string", "integer", "null"]},
+    ),
+    "cpu_limit": Field(
+        _cpu_limit,
+        "Cores; timeout x cpu_limit is the budget of CPU seconds over all threads.",
+        {"type": ["number", "null"], "minimum": MIN_CPU},
+    ),
+    "stdin": Field(_stdin, "What the program reads from standard input.", {"type": ["string", "null"]}),
+    "argv": Field(
+        _argv,
+        "The arguments after main.py.",
+        {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": MAX_ARGUMENTS},
+    ),
+    "policy": Field(
+        _policy,
+        "program: all of Python; restricted: no imports, few builtins. A request may only tighten it.",
+        {"enum": [*_POLICIES, None]},
+    ),
+    "validate_code": Field(
+        _validate_code,
+        "Whether to add static findings as validation_result.",
+        {"type": ["boolean", "null"]},
+    ),
+}

@@ -1,0 +1,124 @@
+"""One front: ``python -m service.front LISTENER_FD CONTROL_FD``, started by the supervisor.
+
+It serves HTTP on the socket it inherited and meets zygotes as the supervisor introduces them. It ends with
+SIGTERM, with the supervisor's end of the control socket, and with the supervisor itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+
+import orjson
+import uvicorn
+import uvloop
+
+from sandbox_runtime.layers import states_from_json
+from service.app import create_app
+from service.pool.channel import Channel
+from service.pool.pool import Pool, PoolSize
+from service.settings import Settings
+from service.state import Sandbox, ServiceState
+from service.supervisor.front import MESSAGE_BYTES
+from service.supervisor.kernel import die_with_parent
+from service.telemetry.logs import configure_logging
+
+_KEEP_ALIVE_SECONDS = 75
+
+
+class Control:
+    """The front's end of the supervisor's channel."""
+
+    def __init__(self, control: socket.socket, state: ServiceState, server: uvicorn.Server) -> None:
+        self._control = control
+        self._state = state
+        self._server = server
+
+    def attach(self) -> None:
+        """Listen to the supervisor, and say hello."""
+        self._control.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._control, self._readable)
+        self.say({"t": "hello"})
+
+    def say(self, body: dict[str, object]) -> None:
+        """Send a message; a supervisor that is gone ends this front by its EOF."""
+        try:
+            self._control.send(orjson.dumps(body))
+        except OSError:
+            self._server.should_exit = True
+
+    def _readable(self) -> None:
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 1)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            message, descriptors = b"", []
+        if not message:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._server.should_exit = True
+            return
+        body = orjson.loads(message)
+        if body["t"] == "zygote" and descriptors:
+            self._meet(body, socket.socket(fileno=descriptors[0]))
+        elif body["t"] == "retire":
+            self._state.pool.retire(body["id"])
+
+    def _meet(self, body: dict[str, object], channel: socket.socket) -> None:
+        sandbox, pool = self._state.sandbox, self._state.pool
+        sandbox.layers = states_from_json(body["layers"])
+        modules = body["modules"]
+        sandbox.modules = tuple(modules) if isinstance(modules, list) else ()
+        identity = body["id"]
+        pool.add(Channel(channel, pool, identity=identity if isinstance(identity, int) else 0))
+
+
+async def serve(settings: Settings, listener: socket.socket, control_socket: socket.socket) -> None:
+    """Serve until told to stop."""
+    pool = Pool(PoolSize(settings.pool_size, settings.max_workers, settings.queue_size))
+    state = ServiceState(settings, pool, Sandbox())
+    config = uvicorn.Config(
+        create_app(state),
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(settings.shutdown_seconds),
+    )
+    server = uvicorn.Server(config)
+    control = Control(control_socket, state, server)
+    pool.on_broken = lambda identity: control.say({"t": "broken", "id": identity})
+    control.attach()
+    proof = asyncio.create_task(_announce_proof(pool, control))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        proof.cancel()
+        await pool.close()
+
+
+async def _announce_proof(pool: Pool, control: Control) -> None:
+    await pool.wait_ready()
+    control.say({"t": "proven"})
+
+
+def main() -> None:
+    """Entry point of the front process."""
+    die_with_parent(signal.SIGKILL)
+    listener, control = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    for inherited in (listener, control):
+        os.set_inheritable(inherited.fileno(), False)
+    settings = Settings.from_env(os.environ)
+    configure_logging(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, listener, control))
+
+
+if __name__ == "__main__":
+    main()

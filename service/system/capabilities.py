@@ -1,0 +1,49 @@
+"""What this server can do, as JSON: isolation layers in force, limits, Python version, packages."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+from service.settings import Settings
+from service.state import ServiceState
+
+
+def capabilities(state: ServiceState) -> dict[str, object]:
+    """The body of GET /capabilities. Sizes in bytes, times in seconds."""
+    return {
+        "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
+        "isolation": {
+            "layers": [layer.as_json() for layer in state.sandbox.layers],
+            "floor": [layer.value for layer in state.settings.sandbox_floor],
+        },
+        "limits": limits(state.settings),
+        "cpu_limit_is": "a budget of timeout x cpu_limit CPU seconds",
+        "memory_limit_is": "address space (RLIMIT_AS) beyond the bare interpreter",
+        "policies": ["program", "restricted"],
+        "packages": {
+            "standard_library": sorted(name for name in sys.stdlib_module_names if not name.startswith("_")),
+            "preloaded": list(state.sandbox.modules),
+            "third_party": [],
+        },
+        "network": False,
+        "processes": False,
+    }
+
+
+def limits(settings: Settings) -> dict[str, object]:
+    """Each limit's default and ceiling."""
+    return {
+        "timeout": {"default": settings.timeout, "max": settings.timeout_max},
+        "memory": {"default": settings.memory, "max": settings.memory_max},
+        "cpu": {"default": settings.cpu, "max": settings.cpu_max},
+        "body": {"max": settings.max_body_bytes},
+        "code": {"max": settings.max_code_bytes},
+        "output": {"max": settings.max_output_bytes},
+        "result": {"max": settings.max_result_bytes},
+        "scratch": {"max": settings.scratch_bytes},
+        "threads": {"max": settings.max_threads},
+        "open_files": {"max": settings.max_open_files},
+        "running": {"max": settings.max_workers},
+        "waiting": {"max": settings.queue_size},
+    }

@@ -1,0 +1,43 @@
+"""GET /health, /healthz, /readyz, /capabilities, /openapi.json."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.errors import NotReady
+from service.state import state_of
+from service.system.capabilities import capabilities
+from service.system.openapi import document
+
+
+def _json(body: object) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")
+
+
+async def health(request: Request) -> Response:
+    """The process answers."""
+    return _json({"status": "healthy"})
+
+
+async def healthz(request: Request) -> Response:
+    """The same for probes that expect this word."""
+    return _json({"status": "ok"})
+
+
+async def readyz(request: Request) -> Response:
+    """A worker of a living zygote has run a program."""
+    if not state_of(request).pool.ready:
+        raise NotReady()
+    return _json({"status": "ready"})
+
+
+async def show_capabilities(request: Request) -> Response:
+    """Layers, limits, Python and packages."""
+    return _json(capabilities(state_of(request)))
+
+
+async def openapi(request: Request) -> Response:
+    """OpenAPI 3.1 of this server."""
+    return _json(document(state_of(request).settings))

@@ -1,0 +1,117 @@
+"""The OpenAPI 3.1 document of this server, made from the tables that parse requests and shape errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from service.errors import KINDS, MEDIA_TYPE
+from service.execution.request import FIELDS
+from service.settings import Settings
+
+_NUMBER_OR_NULL = {"type": ["number", "null"]}
+_STRING_OR_NULL = {"type": ["string", "null"]}
+_OUTCOME: dict[str, Any] = {
+    "success": {"type": "boolean"},
+    "result": {"description": "Final value of the variable result."},
+    "stdout": {"type": "string"},
+    "stderr": {"type": "string"},
+    "exit_code": {"type": "integer", "minimum": 0, "maximum": 255},
+    "execution_time": {"type": "number", "description": "Seconds the program ran."},
+    "original_code": {"type": "string"},
+    "executed_code": {"type": "string"},
+    "validation_result": _STRING_OR_NULL,
+    "error": _STRING_OR_NULL,
+    "exception": {
+        "type": ["object", "null"],
+        "required": ["type", "message", "line", "traceback"],
+        "properties": {
+            "type": {"type": "string"},
+            "message": {"type": "string"},
+            "line": {"type": ["integer", "null"]},
+            "traceback": {"type": "string"},
+        },
+    },
+    "verdict": {
+        "enum": "ok exception exit timeout cpu memory output disk signal syscall".split(),
+        "description": "rejected is the verdict of a 403.",
+    },
+    "detail": _STRING_OR_NULL,
+    "truncated": {
+        "type": "object",
+        "additionalProperties": {"type": "integer"},
+        "description": "Bytes dropped of each stream that was cut.",
+    },
+    "result_repr": _STRING_OR_NULL,
+    "warnings": {"type": "array", "items": {"type": "string"}},
+    "usage": {
+        "type": "object",
+        "properties": {"wall": {"type": "number"}, "cpu": _NUMBER_OR_NULL, "memory_peak": {"type": ["integer", "null"]}},
+    },
+    "timing": {
+        "type": "object",
+        "properties": {name: {"type": "number"} for name in ("queue", "bind", "run", "collect")},
+    },
+}
+
+
+def document(settings: Settings) -> dict[str, Any]:
+    """The whole document, with this server's ceilings in it."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "LARS", "version": "0.1.0", "description": "Runs unreviewed Python in jailed processes."},
+        "paths": {
+            "/execute": {"post": _execute(settings)},
+            "/health": {"get": _get("The process answers.")},
+            "/healthz": {"get": _get("The process answers.")},
+            "/readyz": {"get": _get("A worker has run a program.", (503,))},
+            "/capabilities": {"get": _get("Layers, limits, Python and packages.")},
+            "/openapi.json": {"get": _get("This document.")},
+        },
+        "components": {"schemas": {"Problem": _problem(), "Outcome": _object(_OUTCOME, _OUTCOME)}},
+    }
+
+
+def _execute(settings: Settings) -> dict[str, Any]:
+    schemas = {name: {**field.schema, "description": field.help} for name, field in FIELDS.items()}
+    schemas["timeout"]["maximum"] = settings.timeout_max
+    schemas["cpu_limit"]["maximum"] = settings.cpu_max
+    request = {**_object(schemas, ("code",)), "additionalProperties": False}
+    return {
+        "operationId": "execute",
+        "summary": "Run one program.",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
+        "responses": {
+            "200": _response("The program ran, whatever it did.", {"$ref": "#/components/schemas/Outcome"}),
+            **_problems((400, 403, 413, 415, 422, 500, 502, 503)),
+        },
+    }
+
+
+def _get(summary: str, errors: Iterable[int] = ()) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "responses": {"200": _response(summary, {"type": "object"}), **_problems(errors)},
+    }
+
+
+def _object(properties: dict[str, Any], required: Iterable[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+def _response(description: str, schema: dict[str, Any], media_type: str = "application/json") -> dict[str, Any]:
+    return {"description": description, "content": {media_type: {"schema": schema}}}
+
+
+def _problems(statuses: Iterable[int]) -> dict[str, Any]:
+    reference = {"$ref": "#/components/schemas/Problem"}
+    return {str(status): _response(_codes(status), reference, MEDIA_TYPE) for status in statuses}
+
+
+def _codes(status: int) -> str:
+    return "code: " + ", ".join(kind.code for kind in KINDS.values() if kind.status == status)
+
+
+def _problem() -> dict[str, Any]:
+    members = {name: {"type": "string"} for name in ("type", "title", "detail", "code", "error")}
+    return _object({**members, "status": {"type": "integer"}}, (*members, "status"))

@@ -1,0 +1,77 @@
+"""Hostile sources of eight times the length cost about eight times the work, not sixty-four times.
+
+CPU time of this process, as a ratio within one run. The f-strings of Python 3.11 are left out: its parser
+itself is quadratic in the number of fields, which is one more reason to judge under a CPU limit.
+"""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sandbox_runtime.policy import findings
+from tests.sandbox_runtime.policy.policy_cases import verdict_on
+
+FACTOR = 8
+BETWEEN = 24  # between FACTOR, which is linear, and its square
+
+
+def seconds(action: Callable[[], object]) -> float:
+    start = time.process_time()
+    action()
+    return time.process_time() - start
+
+
+def assert_linear(action: Callable[[str], object], unit: str, count: int) -> None:
+    action(unit * 100)  # what is paid once
+    small = min(seconds(lambda: action(unit * count)) for _ in range(2))
+    large = seconds(lambda: action(unit * count * FACTOR))
+    assert large / small < BETWEEN
+
+
+@pytest.mark.parametrize(
+    ("unit", "count"),
+    [
+        pytest.param("a.__b;", 2_500, id="violations on one line"),
+        pytest.param("é.__b\n", 2_500, id="violations on many lines"),
+        pytest.param("import socket\n", 2_500, id="imports"),
+        pytest.param("a.b.c.d.e.f.g.h.i.j.k.l;", 1_000, id="attributes"),
+    ],
+)
+def test_judge_is_linear(unit: str, count: int) -> None:
+    assert_linear(verdict_on, unit, count)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param("global {}", id="one declaration"),
+        pytest.param("f({})", id="arguments of one call"),
+        pytest.param("x = __y, {}", id="one tuple"),
+    ],
+)
+def test_judge_is_linear_in_one_node(template: str) -> None:
+    assert_linear(lambda items: verdict_on(template.format(items + "z")), "a, ", 10_000)
+
+
+def test_judge_is_linear_in_one_identifier() -> None:
+    assert_linear(lambda name: verdict_on(f"x.__{name}"), "abc", 20_000)
+
+
+@pytest.mark.parametrize(
+    ("unit", "count"),
+    [
+        pytest.param("import socket\n", 2_500, id="imports"),
+        pytest.param("import multiprocessing\nmultiprocessing.x\n", 1_500, id="imports and uses"),
+        pytest.param("a" + ".b" * 200 + "\n", 60, id="long chains"),
+        pytest.param("a()" + "().__subclasses__" * 50 + "\n", 100, id="chains of calls"),
+        pytest.param("while True: x = 1\n", 1_500, id="endless loops"),
+        pytest.param("for x in os.listdir(): x.unlink()\n", 1_500, id="deletions"),
+        pytest.param("open('/a'); eval(x)\n", 1_500, id="calls"),
+    ],
+)
+def test_findings_are_linear(unit: str, count: int) -> None:
+    assert_linear(lambda source: findings(ast.parse(source)), unit, count)
