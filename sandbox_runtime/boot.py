@@ -7,10 +7,13 @@ import sys
 
 sys.path[:0] = sys.argv[2:]
 
-from sandbox_runtime import worker, zygote  # noqa: E402 - the path must be set first
+from sandbox_runtime import preload  # noqa: E402 - the path must be set first
+
+preload.import_modules(preload.BASE)
+
+from sandbox_runtime import worker, zygote  # noqa: E402 - after what they import: see preload
 
 run = zygote.main()
-worker.hide_ourselves()
 if run.code is not None:
     try:
         exec(run.code, run.namespace)  # noqa: S102 - this is the one place where foreign code runs

@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sandbox_runtime import linux, rootfs
-from sandbox_runtime.bpf import bind_pid
+from sandbox_runtime.bpf import pid_offsets
 from sandbox_runtime.layers import Layer
 
 SCRATCH = "/tmp"
 SANDBOX_ID = 1000
 NOBODY = 65534
+_PENDING_SIGNALS = 256
 
 _NAMESPACE_FLAGS = {
     Layer.USER_NAMESPACE: linux.CLONE_NEWUSER,
@@ -137,13 +138,16 @@ def zygote_steps(plan: JailPlan) -> list[Step]:
         steps.append(Step("no new privileges", linux.set_no_new_privs))
     if plan.has(Layer.NOT_DUMPABLE):
         steps.append(Step("not dumpable", lambda: linux.set_dumpable(False)))
+    if plan.has(Layer.RLIMITS):
+        steps.append(Step("resource limits", lambda: _limit_all(plan.ceilings)))
     if plan.has(Layer.SECCOMP):
         steps.append(Step("seccomp of the zygote", linux.SeccompFilter(plan.zygote_filter).install))
     return steps
 
 
 def worker_steps(plan: JailPlan, readable: tuple[LandlockRule, ...]) -> list[Step]:
-    """In each worker after fork. ``readable`` are the zygote's ``landlock_rules``."""
+    """In each worker after fork; the list itself is made once, in the zygote. ``readable`` are its
+    ``landlock_rules``."""
     steps: list[Step] = []
     if not plan.has(Layer.PID_NAMESPACE):
         # Within a PID namespace the kernel kills the workers with the zygote, its PID 1.
@@ -158,7 +162,10 @@ def worker_steps(plan: JailPlan, readable: tuple[LandlockRule, ...]) -> list[Ste
         # holds when it is made would count all workers together.
         steps.append(Step("own user namespace", lambda: linux.unshare(linux.CLONE_NEWUSER)))
     if plan.has(Layer.RLIMITS):
-        steps.append(Step("resource limits", lambda: _limit(plan.ceilings)))
+        threads = plan.ceilings.threads
+        steps.append(Step("thread limit", lambda: _limit(resource.RLIMIT_NPROC, threads)))
+        # Timers and queued signals; counted as threads are.
+        steps.append(Step("timer limit", lambda: _limit(resource.RLIMIT_SIGPENDING, _PENDING_SIGNALS)))
     if plan.has(Layer.CAPABILITIES):
         steps.append(Step("no capabilities", linux.drop_capabilities))
     if plan.has(Layer.NOT_DUMPABLE):
@@ -166,8 +173,21 @@ def worker_steps(plan: JailPlan, readable: tuple[LandlockRule, ...]) -> list[Ste
     if plan.has(Layer.LANDLOCK):
         steps.append(Step("landlock", lambda: _enter_landlock(plan.landlock_abi, readable)))
     if plan.has(Layer.SECCOMP):
-        steps.append(Step("seccomp of the worker", lambda: _install_worker_filter(plan.worker_filter)))
+        worker_filter = linux.SeccompFilter(plan.worker_filter, pid_offsets(plan.worker_filter))
+        steps.append(Step("seccomp of the worker", lambda: worker_filter.install_for(os.getpid())))
     return steps
+
+
+def announced_steps(plan: JailPlan) -> list[Step]:
+    """What waits until the worker has sent its descriptors to the front, and comes before any foreign byte.
+
+    The kernel counts descriptors in flight per user, over all workers, and refuses a sender whose own
+    RLIMIT_NOFILE the sum exceeds (ETOOMANYREFS, unix(7)). A program may have as many in flight as its limit,
+    so a worker that announced itself under the same limit could be kept from it by another's program.
+    """
+    if not plan.has(Layer.RLIMITS):
+        return []
+    return [Step("descriptor limit", lambda: _limit(resource.RLIMIT_NOFILE, plan.ceilings.open_files))]
 
 
 def landlock_rules(plan: JailPlan) -> tuple[LandlockRule, ...]:
@@ -229,16 +249,17 @@ def _enter_scratch() -> None:
     os.umask(0o022)
 
 
-def _limit(ceilings: Ceilings) -> None:
-    for number, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, ceilings.open_files),
-        (resource.RLIMIT_NPROC, ceilings.threads),
-        (resource.RLIMIT_FSIZE, ceilings.scratch),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-    ):
-        resource.setrlimit(number, (value, value))
+def _limit_all(ceilings: Ceilings) -> None:
+    """The ceilings that are the same for the zygote and every worker. Threads are not among them: the zygote
+    itself must go on forking; nor descriptors: see ``announced_steps``."""
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, ceilings.scratch)
+    _limit(resource.RLIMIT_MEMLOCK, 0)
+    _limit(resource.RLIMIT_MSGQUEUE, 0)
+
+
+def _limit(number: int, value: int) -> None:
+    resource.setrlimit(number, (value, value))
 
 
 def _enter_landlock(abi: int, readable: tuple[LandlockRule, ...]) -> None:
@@ -248,6 +269,3 @@ def _enter_landlock(abi: int, readable: tuple[LandlockRule, ...]) -> None:
         linux.landlock_allow(ruleset, rule.descriptor, rule.rights)
     linux.landlock_restrict_self(ruleset)
 
-
-def _install_worker_filter(program: bytes) -> None:
-    linux.SeccompFilter(bind_pid(program, os.getpid())).install()

@@ -1,13 +1,13 @@
 """One job as both sides of the wire see it: its limits, its program, and the worker's report.
 
-Pure values; the service builds them, the worker obeys them. ``Report.from_wire`` checks form only: what a
+Pure values, sent as JSON objects of their fields; the service builds them, the worker obeys them. ``Report.from_wire`` checks form only: what a
 report says is the program's own word (see ``wire``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from sandbox_runtime.wire import WireError
@@ -24,10 +24,6 @@ class Limits:
     memory: int
     cpu: int
     file_size: int
-
-    def as_json(self) -> dict[str, object]:
-        """The BIND payload."""
-        return asdict(self)
 
     @classmethod
     def from_wire(cls, body: Mapping[str, object]) -> Limits:
@@ -54,10 +50,6 @@ class Program:
     has_data: bool = False
     max_code: int = 512 * 1024
     max_result: int = 1024 * 1024
-
-    def as_json(self) -> dict[str, object]:
-        """The RUN payload."""
-        return asdict(self)
 
     @classmethod
     def from_wire(cls, body: Mapping[str, object]) -> Program:
@@ -107,10 +99,6 @@ class Report:
     run: float = 0.0
     cpu: float = 0.0
     memory_peak: int = 0
-
-    def as_json(self) -> dict[str, object]:
-        """The DONE payload."""
-        return asdict(self)
 
     @classmethod
     def from_wire(cls, body: Mapping[str, object]) -> Report:

@@ -11,6 +11,8 @@ import os
 import struct
 import sys
 
+from sandbox_runtime.bpf import write_pid
+
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
@@ -49,7 +51,6 @@ _NR_MOUNT_SETATTR = 442
 _NR_LANDLOCK_CREATE_RULESET = 444
 _NR_LANDLOCK_ADD_RULE = 445
 _NR_LANDLOCK_RESTRICT_SELF = 446
-_NR_CAPSET = {"x86_64": 126, "aarch64": 91}
 _NR_CLOSE_RANGE = 436
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -57,6 +58,7 @@ _libc.syscall.restype = ctypes.c_long
 _libc.unshare.argtypes = [ctypes.c_int]
 _libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 _libc.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
+_libc.capset.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
 _libc.sethostname.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 _libc.prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
 
@@ -147,10 +149,13 @@ def set_dumpable(dumpable: bool) -> None:
     _prctl(_PR_SET_DUMPABLE, int(dumpable), "prctl(PR_SET_DUMPABLE)")
 
 
+_NO_CAPABILITIES = bytes(24)
+_CAPSET_HEADER = struct.pack("Ii", _LINUX_CAPABILITY_VERSION_3, 0)
+
+
 def drop_capabilities() -> None:
     """Empty the effective, permitted and inheritable sets. capset(2)."""
-    header = struct.pack("Ii", _LINUX_CAPABILITY_VERSION_3, 0)
-    _check(_syscall(_number(_NR_CAPSET, "capset"), header, bytes(24)), "capset")
+    _check(_libc.capset(_CAPSET_HEADER, _NO_CAPABILITIES), "capset")
 
 
 def close_from(first: int) -> None:
@@ -165,16 +170,23 @@ class _SockFprog(ctypes.Structure):
 class SeccompFilter:
     """BPF bytes (struct sock_filter[]) ready to install. The buffer lives as long as the object."""
 
-    def __init__(self, program: bytes) -> None:
+    def __init__(self, program: bytes, pid_offsets: tuple[int, ...] = ()) -> None:
         if not program or len(program) % 8:
             raise ValueError(f"seccomp program of {len(program)} bytes: expected a multiple of 8, not 0")
+        self._offsets = pid_offsets
         self._buffer = ctypes.create_string_buffer(program, len(program))
         self._prog = _SockFprog(len(program) // 8, ctypes.cast(self._buffer, ctypes.c_void_p))
+        self._address = ctypes.addressof(self._prog)
 
     def install(self) -> None:
         """Install for this thread and what it forks. PR_SET_SECCOMP(2const); needs no_new_privs."""
-        address = ctypes.addressof(self._prog)
-        _check(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, address, 0, 0), "prctl(PR_SET_SECCOMP)")
+        result = _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._address, 0, 0)
+        _check(result, "prctl(PR_SET_SECCOMP)")
+
+    def install_for(self, pid: int) -> None:
+        """Put ``pid`` where the placeholder stood, then install."""
+        write_pid(self._buffer, self._offsets, pid)
+        self.install()
 
 
 # Landlock, Documentation/userspace-api/landlock.rst

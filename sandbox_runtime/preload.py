@@ -16,13 +16,32 @@ BASE = (
     "operator", "decimal", "fractions", "statistics", "dataclasses", "typing", "enum", "copy", "heapq", "bisect",
     "textwrap", "io", "os", "pathlib", "tempfile", "traceback", "linecache", "inspect", "ast", "threading", "contextlib",
     "abc", "types", "weakref", "base64", "hashlib", "struct", "array", "uuid", "csv", "calendar", "numbers",
+    # Ours, imported here so that our own objects, made after them, lie together and share pages.
+    "ctypes", "select", "socket", "resource", "mmap", "atexit", "gc", "reprlib", "sysconfig", "warnings",
 )  # fmt: skip
 
 
 def import_modules(names: tuple[str, ...]) -> None:
-    """Import each. ImportError when one is not part of this Python."""
-    for name in names:
-        importlib.import_module(name)
+    """Import each, without the at-fork hooks that some of them register. ImportError when one is missing.
+
+    The hooks repair the locks and the thread table of a process that forked with threads running. A zygote
+    has none, so there is nothing to repair, and ``threading``'s alone costs every fork a hundred page faults.
+    What a child does need, a fresh random state, the worker does itself.
+    """
+    register, os.register_at_fork = os.register_at_fork, _register_nothing
+    try:
+        for name in names:
+            importlib.import_module(name)
+    finally:
+        os.register_at_fork = register
+
+
+def _register_nothing(**hooks: object) -> None:
+    return None
+
+
+def look_like_a_script() -> None:
+    """The builtins, search path and environment that a program finds."""
     # What site does for the builtins of a script, without its paths.
     site.setquit()
     site.setcopyright()
@@ -42,3 +61,11 @@ def _standard_paths() -> list[str]:
 def loaded() -> list[str]:
     """The names of every module now loaded, sorted."""
     return sorted(name for name in sys.modules if not name.startswith("_"))
+
+
+def hide_ourselves() -> None:
+    """Leave programs the modules that a fresh interpreter has, and none of ours: what we import is bound by
+    now, and a program that asks for it by name finds nothing."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("orjson", "sandbox_runtime"):
+            del sys.modules[name]

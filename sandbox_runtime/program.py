@@ -7,10 +7,8 @@ what ``Py_FinalizeEx`` does (threads, atexit, finalizers, flush) and encodes the
 
 from __future__ import annotations
 
-import atexit
 import builtins
 import errno
-import gc
 import json
 import os
 import resource
@@ -19,14 +17,19 @@ import threading
 import time
 import traceback
 import types
+from importlib.machinery import SourceFileLoader
 
-from sandbox_runtime import policy
+from sandbox_runtime import ending, policy
 from sandbox_runtime.job import ExceptionInfo, Program, Refusal, Report
 from sandbox_runtime.result import encode_result
 
 FILE = "main.py"
 MAX_MESSAGE = 4096
 MAX_TRACEBACK = 32 * 1024
+_BYTE_ORDER_MARK = "\ufeff"
+# How deep the program's first frame stands below that of a main script: our own script's frame, and up to
+# Python 3.11 the call of exec too. With so many levels more it recurses exactly as deep.
+_LEVELS_BELOW = 1 if sys.version_info >= (3, 12) else 2
 _PR_EPERM = "the jail refused a system call"
 
 
@@ -52,14 +55,15 @@ class Run:
 
     def start(self, began: float) -> None:
         """The next thing that happens is the program's first instruction."""
+        sys.setrecursionlimit(sys.getrecursionlimit() + _LEVELS_BELOW)
         self._started = time.monotonic()
         self._bind = self._started - began
 
     def finish(self) -> tuple[Report, bytes | None]:
         """End as CPython ends. ``self.error`` is what left the program's top frame, its traceback starting there."""
         error = self.error
-        code = _show(error)
-        _end_threads_and_atexit()
+        code = ending.show(error)
+        ending.end_threads_and_call_atexit()
         encoded = encode_result(self.namespace.get("result"), self._program.max_result)
         end, detail = _classify(error, code)
         report = Report(
@@ -75,44 +79,68 @@ class Run:
             **_usage(),
         )
         error = self.error = None
-        sys.last_type = sys.last_value = sys.last_traceback = None
-        _finalize_module(self.namespace)
-        _flush()
+        self.namespace = {}
+        ending.flush()
+        ending.let_go()
+        ending.flush()
         return report, encoded.text
 
 
 def prepare(program: Program, raw_data: bytes | None) -> Run:
     """Judge, compile and make ``__main__``. Raises Refused when the program must not run."""
     data = _parse_data(raw_data)
-    rules = policy.POLICIES[program.policy]
-    verdict = policy.judge(program.code, rules, max_bytes=program.max_code)
-    if isinstance(verdict, policy.Rejected):
-        refusal = Refusal(verdict.rule, verdict.message, verdict.line, verdict.column, verdict.remedy)
-        raise Refused(Report("rejected", 1, refusal=refusal, detail=f"{verdict.message}; {verdict.remedy}"))
-    _write_source(program.code)
+    _write_source(program.code)  # first: errors and warnings of the compiler quote their line from the file
+    source = program.code.removeprefix(_BYTE_ORDER_MARK)
+    findings = _judge(program, source)
+    code = policy.compiled(source, program.max_code)
+    if isinstance(code, policy.Rejected):
+        raise Refused(_refusal(code))
     namespace = _main_module(program)
     if program.policy == "restricted":
         namespace["__builtins__"] = policy.restricted_builtins()
     if program.has_data:
         namespace["data"] = data
-    if isinstance(verdict, policy.Invalid):
-        run = Run(program, namespace, None)
-        run.error = verdict.error
-        return run
-    findings = policy.describe(policy.findings(verdict.tree)) if program.validate else None
     run = Run(program, namespace, findings)
-    _compile(run, program.code)
+    if isinstance(code, policy.Invalid):
+        run.error = code.error
+    else:
+        run.code = code
     return run
 
 
-def _compile(run: Run, source: str) -> None:
-    try:
-        run.code = compile(source, FILE, "exec", dont_inherit=True)
-    except SyntaxError as error:  # some are found only by the compiler proper, such as a stray return
-        run.error = error
-    except (ValueError, MemoryError, RecursionError) as error:
-        refusal = Refusal("parse", f"the compiler gave up: {error!r}", None, None, "send a smaller or flatter program")
-        raise Refused(Report("rejected", 1, refusal=refusal, detail=refusal.message)) from error
+def rehearse() -> None:
+    """Walk the way of a run with a line of our own, while nobody waits for this worker.
+
+    After fork every page is copied when it is first written to, reference counts included, at about two
+    microseconds each. What is touched here is paid for before the request comes.
+    """
+    program = Program.from_wire({"code": "result = str(1)\n"})
+    run = prepare(program, None)
+    if run.code is not None:
+        exec(run.code, run.namespace)  # noqa: S102 - the line above
+    encode_result(run.namespace.get("result"), program.max_result)
+    ending.let_go()
+
+
+def _judge(program: Program, source: str) -> str | None:
+    """The findings, when they were asked for. Refused when the policy's tables do not allow the program.
+
+    A policy that allows the whole language has nothing to look up, so no tree is made for it.
+    """
+    rules = policy.POLICIES[program.policy]
+    if rules.whole_language and not program.validate:
+        return None
+    verdict = policy.judge(source, rules, max_bytes=program.max_code)
+    if isinstance(verdict, policy.Rejected):
+        raise Refused(_refusal(verdict))
+    if isinstance(verdict, policy.Invalid) or not program.validate:
+        return None
+    return policy.describe(policy.findings(verdict.tree))
+
+
+def _refusal(verdict: policy.Rejected) -> Report:
+    refusal = Refusal(verdict.rule, verdict.message, verdict.line, verdict.column, verdict.remedy)
+    return Report("rejected", 1, refusal=refusal, detail=f"{verdict.message}; {verdict.remedy}")
 
 
 def _parse_data(raw: bytes | None) -> object:
@@ -128,79 +156,26 @@ def _parse_data(raw: bytes | None) -> object:
 def _write_source(source: str) -> None:
     # A real file, so that tracebacks, inspect.getsource and open(__file__) find the program's lines.
     descriptor = os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        file.write(source.encode())
+    view = memoryview(source.encode(errors="surrogatepass"))  # a lone surrogate is refused next
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.close(descriptor)
 
 
 def _main_module(program: Program) -> dict[str, object]:
     main = types.ModuleType("__main__")
     namespace = main.__dict__
-    namespace["__file__"] = os.path.join(os.getcwd(), FILE)
-    namespace["__cached__"] = None
-    namespace["__builtins__"] = builtins
+    path = os.path.join(os.getcwd(), FILE)
+    # In the order in which a program finds them.
+    namespace["__loader__"] = SourceFileLoader("__main__", path)
     namespace["__annotations__"] = {}
+    namespace["__builtins__"] = builtins
+    namespace["__file__"] = path
+    namespace["__cached__"] = None
     sys.modules["__main__"] = main
     sys.argv = [FILE, *program.argv]
+    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]  # threading keeps the parent's at fork
     return namespace
-
-
-def _show(error: BaseException | None) -> int:
-    """Print what CPython prints for an exception that left the main script; the exit code."""
-    if error is None:
-        return 0
-    if isinstance(error, SystemExit):
-        return _exit_code(error.code)
-    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
-    if sys.version_info >= (3, 12):
-        sys.last_exc = error
-    try:
-        sys.excepthook(type(error), error, error.__traceback__)
-    except BaseException as second:  # noqa: BLE001 - the hook is the program's and may raise anything
-        print("Error in sys.excepthook:", file=sys.stderr)
-        _print_default(second)
-        print("\nOriginal exception was:", file=sys.stderr)
-        _print_default(error)
-    return 130 if isinstance(error, KeyboardInterrupt) else 1
-
-
-def _print_default(error: BaseException) -> None:
-    sys.__excepthook__(type(error), error, error.__traceback__)
-
-
-def _exit_code(code: object) -> int:
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return code & 0xFF
-    print(code, file=sys.stderr)
-    return 1
-
-
-def _end_threads_and_atexit() -> None:
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]  # what Py_FinalizeEx calls first
-    except BaseException as error:  # noqa: BLE001 - CPython reports it and goes on
-        _print_default(error)
-    atexit._run_exitfuncs()
-
-
-def _finalize_module(namespace: dict[str, object]) -> None:
-    """Let go of the program's names in the order of ``_PyModule_ClearDict``, so that finalizers run."""
-    for private in (True, False):
-        for name in list(namespace):
-            is_private = name.startswith("_") and not name.startswith("__")
-            if name != "__builtins__" and is_private is private:
-                namespace[name] = None
-    gc.collect()
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            # Replaced, closed or over its limit: as at interpreter exit, there is nobody left to tell.
-            continue
 
 
 def _usage() -> dict[str, object]:

@@ -38,6 +38,7 @@ import orjson
 HEADER = struct.Struct("<IB")
 CONTROL_MESSAGE_BYTES = 64 * 1024
 READY_DESCRIPTORS = 4
+FORK = "fork"  # the one step whose failure leaves no process, so no exit follows
 MAX_ENVELOPE_BYTES = 256 * 1024
 
 

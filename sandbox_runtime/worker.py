@@ -7,19 +7,20 @@ Until READY every failure is ``failed`` ("could not start"); after it the worker
 
 from __future__ import annotations
 
-import fcntl
+import _random
+import _socket
 import mmap
 import os
+import random
 import resource
 import socket
-import sys
 import time
 from typing import NoReturn
 
 from sandbox_runtime import linux, wire
-from sandbox_runtime.jail import JailError, Step, take
+from sandbox_runtime.jail import SCRATCH, JailError, Step, take
 from sandbox_runtime.job import Limits, Program, Report
-from sandbox_runtime.program import Refused, Run, prepare
+from sandbox_runtime.program import Refused, Run, prepare, rehearse
 
 _JOB = 3  # the one descriptor a program has beside 0, 1 and 2
 _MAX_RUN = 64 << 20  # the service's own limits are lower; this bounds a fault of ours
@@ -27,20 +28,34 @@ _CHUNK = 1 << 18
 _BALLAST = 8 << 20  # address space kept back so that the report of a MemoryError has room
 
 
-def announce(control: socket.socket, serial: int, steps: list[Step]) -> None:
-    """Take the jail's steps, then tell the front: here I am, with my descriptors. On failure: why, and die."""
+def announce(control: socket.socket, serial: int, steps: list[Step], last: list[Step]) -> None:
+    """Take the jail's steps, tell the front: here I am, with my descriptors; take the ``last`` steps.
+
+    On failure: say why, and die.
+    """
     try:
-        ours, theirs = socket.socketpair()
+        # The bare pair: socket.socket would wrap it in objects that every fork pays for.
+        ours, theirs = _socket.socketpair()
         out = os.memfd_create("stdout", os.MFD_CLOEXEC)
         err = os.memfd_create("stderr", os.MFD_CLOEXEC)
         pidfd = os.pidfd_open(os.getpid())
+        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         take(steps)
+        _reseed()
+        rehearse()
     except (JailError, OSError) as error:
         step = error.step if isinstance(error, JailError) else "descriptors"
         _say(control, wire.Failed(serial, step, str(error)), [])
         os._exit(1)
     _say(control, wire.Ready(serial, os.getpid()), [theirs.fileno(), pidfd, out, err])
-    _keep_only(ours, out, err)
+    _keep_only(ours, null, out, err)
+    take(last)
+
+
+def _reseed() -> None:
+    """Fresh randomness for this child, as random's own at-fork hook would give it."""
+    _random.Random.seed(random._inst)  # type: ignore[attr-defined]  # the generator behind random.random()
+    random._inst.gauss_next = None  # type: ignore[attr-defined]
 
 
 def _say(control: socket.socket, message: wire.ControlMessage, descriptors: list[int]) -> None:
@@ -50,10 +65,11 @@ def _say(control: socket.socket, message: wire.ControlMessage, descriptors: list
         os._exit(0)  # the front that asked for this worker is gone
 
 
-def _keep_only(job: socket.socket, out: int, err: int) -> None:
-    for descriptor, target in ((out, 1), (err, 2)):
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
-        os.dup2(descriptor, target)
+def _keep_only(job: _socket.socket, null: int, out: int, err: int) -> None:
+    # Not the zygote's /dev/null: flags and locks of one open file would outlive the program that set them.
+    os.dup2(null, 0)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
     os.dup2(job.detach(), _JOB, inheritable=False)
     linux.close_from(_JOB + 1)
 
@@ -87,7 +103,7 @@ def end(run: Run) -> NoReturn:
 
 def leave(report: Report, result: bytes | None) -> NoReturn:
     """Send the report and end this process."""
-    message = wire.encode_json(wire.Kind.DONE, report.as_json())
+    message = wire.encode_json(wire.Kind.DONE, report)
     if result is not None:
         message = wire.encode(wire.Kind.RESULT, result) + message
     view = memoryview(message)
@@ -125,7 +141,8 @@ def _mapped() -> int:
 def _set_stdin(text: str | None) -> None:
     if text is None:
         return
-    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    # In the scratch, whose size is bounded: worker.json refuses memory files from here on.
+    descriptor = os.open(SCRATCH, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     view = memoryview(text.encode())
     while view:
         view = view[os.write(descriptor, view) :]
@@ -142,9 +159,3 @@ def _next_frame(decoder: wire.Decoder, frames: list[wire.Frame]) -> wire.Frame:
         frames.extend(decoder.feed(chunk))
     return frames.pop(0)
 
-
-def hide_ourselves() -> None:
-    """Leave the program the modules a fresh interpreter has, and none of ours."""
-    for name in list(sys.modules):
-        if name.split(".")[0] in ("orjson", "sandbox_runtime"):
-            del sys.modules[name]

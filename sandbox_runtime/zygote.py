@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import gc
 import os
-import selectors
+import select
 import signal
 import socket
 import sys
@@ -46,7 +46,7 @@ def main() -> worker.Run:
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
         config = _receive_config(control)
-        preload.import_modules(preload.BASE)
+        preload.look_like_a_script()
         probe.raise_own_limits()
         states = probe.survey(config.layers)
         plan = _plan(config, states)
@@ -118,54 +118,56 @@ def _become_zygote(
     for descriptor in (0, 1):
         os.dup2(null, descriptor)
     readable = jail.landlock_rules(plan)
+    steps = (jail.worker_steps(plan, readable), jail.announced_steps(plan))
     jail.take(jail.zygote_steps(plan))
-    zygote = Zygote(control, plan, readable, forks)
+    zygote = Zygote(control, steps, forks)
     _tell(control, {"t": "hello", "layers": [state.as_json() for state in states], "modules": preload.loaded()})
+    preload.hide_ourselves()
     gc.collect()
     gc.freeze()
     return zygote
 
 
-class Zygote:
-    """The fork server: one selector over the supervisor, the fronts and SIGCHLD."""
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A worker as its zygote sees it."""
 
-    def __init__(
-        self, control: socket.socket, plan: jail.JailPlan, readable: tuple[jail.LandlockRule, ...], forks: int
-    ) -> None:
+    pid: int
+    serial: int
+    front: socket.socket
+
+
+class Zygote:
+    """The fork server: one epoll over the supervisor, the fronts, and a pidfd for each worker.
+
+    No signal handler and no wakeup pipe: there would be something to undo in every child.
+    """
+
+    def __init__(self, control: socket.socket, steps: tuple[list[jail.Step], list[jail.Step]], forks: int) -> None:
         self._control = control
+        self._steps, self._last_steps = steps
         self._forks = forks
-        self._plan = plan
-        self._readable = readable
         self._serial = 0
         self._retired = False
-        self._fronts: set[socket.socket] = set()
-        self._unsent: dict[socket.socket, deque[bytes]] = {}
-        self._children: dict[int, tuple[socket.socket, int]] = {}
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(control, selectors.EVENT_READ)
-        self._wake, wake = os.pipe()
-        for descriptor in (self._wake, wake):
-            os.set_blocking(descriptor, False)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _note)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # the supervisor decides when we go
-        self._selector.register(self._wake, selectors.EVENT_READ)
+        self._fronts: dict[int, socket.socket] = {}
+        self._unsent: dict[int, deque[bytes]] = {}
+        self._children: dict[int, Child] = {}
+        self._epoll = select.epoll()
+        self._epoll.register(control, select.EPOLLIN)
 
     def serve(self) -> None:
         """Serve until the supervisor is gone. Returns only in a fresh worker."""
         while True:
-            for key, events in self._selector.select():
-                if events & selectors.EVENT_WRITE and isinstance(key.fileobj, socket.socket):
-                    self._catch_up(key.fileobj)
-                if key.fd == self._wake:
-                    self._reap()
-                elif key.fileobj is self._control:
-                    self._meet_front()
-                elif events & selectors.EVENT_READ and isinstance(key.fileobj, socket.socket) and self._hear(key.fileobj):
-                    return
+            for descriptor, events in self._epoll.poll():
+                if descriptor in self._children:
+                    self._reap(descriptor)
+                elif descriptor in self._fronts:
+                    if self._attend(descriptor, events):
+                        return
+                elif descriptor == self._control.fileno():
+                    self._hear_supervisor()
 
-    def _meet_front(self) -> None:
+    def _hear_supervisor(self) -> None:
         message, descriptors, _, _ = socket.recv_fds(self._control, 64, 1)
         if not message:
             os._exit(0)
@@ -174,17 +176,17 @@ class Zygote:
             self._leave_if_finished()
         for descriptor in descriptors:
             # Blocking: O_NONBLOCK belongs to the open file, which every worker shares until it is ready.
-            front = socket.socket(fileno=descriptor)
-            self._fronts.add(front)
-            self._selector.register(front, selectors.EVENT_READ)
+            self._fronts[descriptor] = socket.socket(fileno=descriptor)
+            self._epoll.register(descriptor, select.EPOLLIN)
 
-    def _catch_up(self, front: socket.socket) -> None:
-        """The front reads again: send what was kept for it."""
-        self._selector.modify(front, selectors.EVENT_READ)
-        self._flush(front)
-
-    def _hear(self, front: socket.socket) -> bool:
-        """One request of a front. True in a fresh worker."""
+    def _attend(self, descriptor: int, events: int) -> bool:
+        """What a front's socket is ready for. True in a fresh worker."""
+        front = self._fronts[descriptor]
+        if events & select.EPOLLOUT:
+            self._epoll.modify(descriptor, select.EPOLLIN)
+            self._flush(front)
+        if not events & ~select.EPOLLOUT:
+            return False
         try:
             message = front.recv(wire.CONTROL_MESSAGE_BYTES, socket.MSG_DONTWAIT)
             request = wire.decode_control(message) if message else None
@@ -198,9 +200,13 @@ class Zygote:
         return any(self._spawn(front) for _ in range(request.count))
 
     def _forget(self, front: socket.socket) -> None:
-        self._unsent.pop(front, None)
-        self._selector.unregister(front)
-        self._fronts.discard(front)
+        for child in self._children.values():
+            if child.front is front:
+                os.kill(child.pid, signal.SIGKILL)  # nobody is left who would end it at its deadline
+        descriptor = front.fileno()
+        self._epoll.unregister(descriptor)
+        self._unsent.pop(descriptor, None)
+        del self._fronts[descriptor]
         front.close()
         self._leave_if_finished()
 
@@ -209,60 +215,44 @@ class Zygote:
             os._exit(0)
 
     def _spawn(self, front: socket.socket) -> bool:
+        """Fork one worker. True in it."""
         self._serial += 1
         if self._serial == self._forks:
-            self._control.send(b"worn")  # the string hash seed is shared by all workers; ask for a successor
+            self._control.send(b"worn")  # all workers share one string hash seed: ask for a successor
         try:
             pid = os.fork()
         except OSError as error:
-            self._send(front, wire.Failed(self._serial, "fork", str(error)))
+            self._send(front, wire.Failed(self._serial, wire.FORK, str(error)))
             return False
-        if pid:
-            self._children[pid] = (front, self._serial)
-            return False
-        self._become_worker(front)
-        return True
+        if pid == 0:
+            worker.announce(front, self._serial, self._steps, self._last_steps)
+            return True
+        pidfd = os.pidfd_open(pid)
+        self._children[pidfd] = Child(pid, self._serial, front)
+        self._epoll.register(pidfd, select.EPOLLIN)
+        return False
 
-    def _become_worker(self, front: socket.socket) -> None:
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        worker.announce(front, self._serial, jail.worker_steps(self._plan, self._readable))
-
-    def _reap(self) -> None:
-        while True:
-            try:
-                os.read(self._wake, 4096)
-            except BlockingIOError:
-                break
-        while self._children:
-            pid, status, usage = os.wait4(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            if pid in self._children:
-                front, serial = self._children.pop(pid)
-                cpu = usage.ru_utime + usage.ru_stime
-                self._send(front, wire.Exited(serial, status, cpu, usage.ru_maxrss * 1024))
+    def _reap(self, pidfd: int) -> None:
+        child = self._children.pop(pidfd)
+        os.close(pidfd)  # which also takes it out of the epoll set
+        _, status, usage = os.wait4(child.pid, 0)
+        cpu = usage.ru_utime + usage.ru_stime
+        self._send(child.front, wire.Exited(child.serial, status, cpu, usage.ru_maxrss * 1024))
 
     def _send(self, front: socket.socket, message: wire.ControlMessage) -> None:
         """Send now, or keep it until the front reads again: one slow front must not hold up the others."""
-        if front in self._fronts:
-            self._unsent.setdefault(front, deque()).append(wire.encode_control(message))
+        if front.fileno() in self._fronts:
+            self._unsent.setdefault(front.fileno(), deque()).append(wire.encode_control(message))
             self._flush(front)
 
     def _flush(self, front: socket.socket) -> None:
-        unsent = self._unsent.get(front, deque())
+        unsent = self._unsent.get(front.fileno(), deque())
         while unsent:
             try:
                 front.send(unsent[0], socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
             except BlockingIOError:
-                self._selector.modify(front, selectors.EVENT_READ | selectors.EVENT_WRITE)
+                self._epoll.modify(front.fileno(), select.EPOLLIN | select.EPOLLOUT)
                 return
             except OSError:
                 return  # the front is gone, and its workers learn of it by EOF
             unsent.popleft()
-
-
-def _note(*_: object) -> None:
-    """A Python handler must exist for the wakeup descriptor to be written."""

@@ -2,8 +2,9 @@
 
 Two kinds. A profile contradicts itself when two rules with different actions can match the same call: which
 of them wins is then an accident of the compiler. And a profile is beyond the compiler when libseccomp is
-known to translate it wrongly: libseccomp 2.5.4 gives other verdicts, or never returns, once inequalities on
-one syscall are combined. tests/seccomp/test_seccomp_meaning.py holds what is left against its meaning.
+known to translate it wrongly: libseccomp 2.5.4 and 2.6.0 give other verdicts, or never return, once
+inequalities on one syscall are combined. What is left is held against its meaning by
+tests/seccomp/test_seccomp_meaning.py.
 """
 
 from __future__ import annotations

@@ -93,19 +93,13 @@ async def serve(settings: Settings, listener: socket.socket, control_socket: soc
     )
     server = uvicorn.Server(config)
     control = Control(control_socket, state, server)
+    pool.on_proven = lambda identity: control.say({"t": "proven", "id": identity})
     pool.on_broken = lambda identity: control.say({"t": "broken", "id": identity})
     control.attach()
-    proof = asyncio.create_task(_announce_proof(pool, control))
     try:
         await server.serve(sockets=[listener])
     finally:
-        proof.cancel()
         await pool.close()
-
-
-async def _announce_proof(pool: Pool, control: Control) -> None:
-    await pool.wait_ready()
-    control.say({"t": "proven"})
 
 
 def main() -> None:

@@ -40,10 +40,9 @@ _Rule = Callable[[Placed, Policy, _Facts], Iterator[Violation]]
 
 def first_violation(tree: ast.Module, policy: Policy) -> Violation | None:
     """The violation that stands first in the source. Time and memory are linear in the size of the tree."""
-    places = list(walk(tree))
+    places = [place for place in walk(tree) if not _is_plain(place, policy)]
     facts = _gather(places)
-    suspects = (place for place in places if not _is_plain(place, policy))
-    found = (violation for place in suspects for violation in _violations(place, policy, facts))
+    found = (violation for place in places for violation in _violations(place, policy, facts))
     return min(found, key=itemgetter(0, 1), default=None)
 
 
@@ -63,8 +62,7 @@ def _gather(places: list[Placed]) -> _Facts:
     bound: set[str] = set()
     called: set[int] = set()
     for node, _, _, identifiers in places:
-        if identifiers:
-            bound.update(text for text, binds in identifiers if binds)
+        bound.update(text for text, binds in identifiers if binds)
         if isinstance(node, ast.Import):
             bound.update(normal(alias.name).partition(".")[0] for alias in node.names if not alias.asname)
         elif isinstance(node, ast.ImportFrom):

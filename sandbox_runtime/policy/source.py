@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import types
 import warnings
 from typing import cast
 
@@ -22,17 +23,23 @@ def parse(source: str, max_bytes: int) -> ast.Module | Rejected | Invalid:
     Parsing hostile text can take half a second and 170 MB for 500 KB, so the length is checked first.
     Warnings of the parser are dropped here; compiling the program to run it reports them once.
     """
-    too_long = _over_cap(source, max_bytes)
-    if too_long:
-        return too_long
-    unreadable = _UNREADABLE.search(source)
-    if unreadable:
-        return _unreadable(source, unreadable.start())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = _compiled(source, max_bytes, ast.PyCF_ONLY_AST)
+        return cast("ast.Module | Rejected | Invalid", tree)  # what this flag makes
+
+
+def compiled(source: str, max_bytes: int) -> types.CodeType | Rejected | Invalid:
+    """The code object, with no tree made on the way: for policies that allow the whole language."""
+    return cast("types.CodeType | Rejected | Invalid", _compiled(source, max_bytes, 0))
+
+
+def _compiled(source: str, max_bytes: int, flags: int) -> object:
+    refusal = check_text(source, max_bytes)
+    if refusal:
+        return refusal
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = compile(source, FILE, "exec", flags=ast.PyCF_ONLY_AST, dont_inherit=True)
-            return cast(ast.Module, tree)  # "exec" makes nothing else
+        return compile(source, FILE, "exec", flags=flags, dont_inherit=True)
     except SyntaxError as error:
         # Without the judge's own frames: CPython shows none for a script it could not parse.
         return Invalid(error.with_traceback(None))
@@ -42,6 +49,15 @@ def parse(source: str, max_bytes: int) -> ast.Module | Rejected | Invalid:
         # OverflowError: a line too long for a C int. SystemError: the recursion guard of the tree builder
         # loses count when it is hit twice (python/cpython#106905).
         return gave_up(error)
+
+
+def check_text(source: str, max_bytes: int) -> Rejected | None:
+    """What can be refused without parsing: the length, and characters that no program can hold."""
+    too_long = _over_cap(source, max_bytes)
+    if too_long:
+        return too_long
+    unreadable = _UNREADABLE.search(source)
+    return _unreadable(source, unreadable.start()) if unreadable else None
 
 
 def gave_up(error: BaseException) -> Rejected:

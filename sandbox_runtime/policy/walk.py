@@ -53,7 +53,7 @@ class Placed(NamedTuple):
     node: ast.AST
     line: int
     byte: int
-    identifiers: list[Identifier]
+    identifiers: tuple[Identifier, ...]
 
 
 def walk(tree: ast.AST) -> Iterator[Placed]:
@@ -71,7 +71,7 @@ def walk(tree: ast.AST) -> Iterator[Placed]:
                     children.append((item, line, byte))
                 elif isinstance(item, str):
                     found += _identifier(node, field, item)
-        yield Placed(node, line, byte, found)
+        yield Placed(node, line, byte, tuple(found))
         stack += reversed(children)
 
 

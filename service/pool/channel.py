@@ -18,6 +18,7 @@ class Listener(Protocol):
     def on_ready(self, channel: Channel, worker: Worker) -> None: ...
     def on_failed(self, channel: Channel, message: wire.Failed) -> None: ...
     def on_exited(self, channel: Channel, worker: Worker) -> None: ...
+    def on_unusable(self, channel: Channel, why: str) -> None: ...
     def on_closed(self, channel: Channel) -> None: ...
 
 
@@ -27,15 +28,17 @@ class Channel:
     def __init__(self, control: socket.socket, listener: Listener, *, identity: int = 0) -> None:
         self.identity = identity
         self.starting = 0
+        self.start_failures = 0
         self.workers: dict[int, Worker] = {}
         self.retired = False
+        self.closed = False
         self.proof_begun = False
         self.proven = False
+        self._failed: set[int] = set()  # serials that have said so and whose exit has not been heard of
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._control = control
         self._control.setblocking(False)
-        self._closed = False
         self._loop.add_reader(control, self._readable)
 
     @property
@@ -56,9 +59,9 @@ class Channel:
 
     def close(self) -> None:
         """Let go of the zygote; every worker of it is lost."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._loop.remove_reader(self._control)
         self._control.close()
         self.starting = 0
@@ -68,14 +71,14 @@ class Channel:
         self._listener.on_closed(self)
 
     def _readable(self) -> None:
-        while not self._closed:
+        while not self.closed:
             try:
                 data, descriptors, flags, _ = socket.recv_fds(
                     self._control, wire.CONTROL_MESSAGE_BYTES, wire.READY_DESCRIPTORS
                 )
             except BlockingIOError:
                 return
-            except ConnectionError:
+            except OSError:
                 self.close()
                 return
             if not data:
@@ -86,29 +89,53 @@ class Channel:
     def _take(self, data: bytes, descriptors: list[int], flags: int) -> None:
         try:
             message = wire.decode_control(data)
-        except wire.WireError:
+        except wire.WireError as error:
             _close_all(descriptors)
-            self.close()
+            self._unusable(str(error))
             return
-        if isinstance(message, wire.Ready) and len(descriptors) == wire.READY_DESCRIPTORS and not flags:
-            worker = Worker(message.serial, descriptors, self._loop)
-            self.workers[message.serial] = worker
-            self.starting -= 1
-            self._listener.on_ready(self, worker)
+        if isinstance(message, wire.Ready):
+            self._ready(message, descriptors, flags)
             return
         _close_all(descriptors)
         if isinstance(message, wire.Exited):
             self._exited(message)
         elif isinstance(message, wire.Failed):
-            self.starting -= 1
-            self._listener.on_failed(self, message)
+            if message.step != wire.FORK:
+                self._failed.add(message.serial)
+            self._start_failed(message)
         else:
-            self.close()
+            self._unusable("a zygote does not ask for workers")
+
+    def _start_failed(self, message: wire.Failed) -> None:
+        self.starting -= 1
+        self.start_failures += 1
+        self._listener.on_failed(self, message)
+
+    def _ready(self, message: wire.Ready, descriptors: list[int], flags: int) -> None:
+        if len(descriptors) != wire.READY_DESCRIPTORS or flags or message.serial in self.workers:
+            # Fewer than were sent: this process has reached its limit of open files (unix(7), MSG_CTRUNC).
+            _close_all(descriptors)
+            self._unusable(f"a worker came with {len(descriptors)} of 4 descriptors; raise ulimit -n")
+            return
+        worker = Worker(message.serial, descriptors, self._loop)
+        self.workers[message.serial] = worker
+        self.starting -= 1
+        self.start_failures = 0
+        self._listener.on_ready(self, worker)
+
+    def _unusable(self, why: str) -> None:
+        """The zygote lives but what it says cannot be used: let go of it, and have another made."""
+        self.close()
+        self._listener.on_unusable(self, why)
 
     def _exited(self, message: wire.Exited) -> None:
         worker = self.workers.pop(message.serial, None)
         if worker is None:
-            return  # it failed before it was ready, and said so itself
+            if message.serial in self._failed:
+                self._failed.discard(message.serial)
+            else:  # it was killed, or could not reach us, before it was ready
+                self._start_failed(wire.Failed(message.serial, "announce", f"wait status {message.status}"))
+            return
         worker.exited(message)
         self._listener.on_exited(self, worker)
 

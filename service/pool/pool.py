@@ -17,7 +17,7 @@ import structlog
 
 from sandbox_runtime import wire
 from sandbox_runtime.job import Program
-from service.errors import QueueTimeout, Overloaded, WorkerLost
+from service.errors import NotReady, Overloaded, QueueTimeout, WorkerLost
 from service.pool.channel import Channel
 from service.pool.job import Job, JobLimits, Outcome
 from service.pool.worker import Worker
@@ -38,21 +38,22 @@ class PoolSize:
 
 
 class Pool:
-    """Workers for jobs. All methods run on one event loop. ``on_broken(identity)`` is called for a zygote
-    whose workers cannot start."""
+    """Workers for jobs. All methods run on one event loop. ``on_proven(identity)`` is called for a zygote in
+    which a program has run, ``on_broken(identity)`` for one in which none can."""
 
     def __init__(self, size: PoolSize) -> None:
         self._size = size
-        self.on_broken: Callable[[int], None] = lambda identity: None
+        self.on_proven: Callable[[int], None] = _ignore
+        self.on_broken: Callable[[int], None] = _ignore
         self._loop = asyncio.get_running_loop()
         self._channels: list[Channel] = []
         self._idle: deque[tuple[Channel, Worker]] = deque()
         self._waiting: deque[asyncio.Future[tuple[Channel, Worker]]] = deque()
         self._busy = 0
         self._service_time = 0.01
-        self._start_failures = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
+        self._closed = False
 
     # -- zygotes ---------------------------------------------------------------------------------------
 
@@ -72,7 +73,11 @@ class Pool:
         self._refill()
 
     async def close(self) -> None:
-        """End every worker."""
+        """End every worker; what still waits for one is answered NotReady."""
+        self._closed = True
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(NotReady())
         for task in self._tasks:
             task.cancel()
         for _, worker in self._idle:
@@ -109,10 +114,11 @@ class Pool:
         """Run one job in a worker of its own.
 
         Raises Overloaded when pool and queue are full, QueueTimeout when the deadline passes before a worker
-        is free, NotReady when there is no zygote, WorkerLost when the zygote died under the job.
+        is free (there may be no zygote just then), NotReady when the pool is closed, WorkerLost when the
+        zygote died under the job.
         """
         began = time.monotonic()
-        _, worker = await self._acquire(job.deadline)
+        worker = await self._acquire(job.deadline)
         now = time.monotonic()
         self._busy += 1
         try:
@@ -121,15 +127,23 @@ class Pool:
             self._busy -= 1
             self._service_time += 0.1 * (time.monotonic() - now - self._service_time)
 
-    async def _acquire(self, deadline: float) -> tuple[Channel, Worker]:
+    async def _acquire(self, deadline: float) -> Worker:
+        if self._closed:
+            raise NotReady
         if self._idle and not self._waiting:
-            entry = self._idle.popleft()
+            _, worker = self._idle.popleft()
             self._refill()
-            return entry
+            return worker
+        channel, worker = await self._wait(deadline)
+        while channel.closed:  # it died between the offer and now, and nothing has run: wait for another
+            channel, worker = await self._wait(deadline)
+        return worker
+
+    async def _wait(self, deadline: float) -> tuple[Channel, Worker]:
         if len(self._waiting) >= self._size.queue:
             raise Overloaded(
-                f"{self._busy} programs run and {len(self._waiting)} wait, which is all that may (LARS_MAX_WORKERS, "
-                "LARS_QUEUE_SIZE); send it again after retry_after seconds",
+                f"{self._busy} programs run and {len(self._waiting)} wait, which is all that may "
+                "(LARS_MAX_WORKERS, LARS_QUEUE_SIZE); send it again after retry_after seconds",
                 retry_after=self._retry_after(),
             )
         future: asyncio.Future[tuple[Channel, Worker]] = self._loop.create_future()
@@ -139,7 +153,7 @@ class Pool:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 return await future
         except BaseException as error:
-            if future.done() and not future.cancelled():
+            if future.done() and not future.cancelled() and future.exception() is None:
                 self._offer(*future.result())  # given up just as a worker came: it goes to the next
             elif future in self._waiting:
                 self._waiting.remove(future)
@@ -155,7 +169,6 @@ class Pool:
     # -- what channels tell ----------------------------------------------------------------------------
 
     def on_ready(self, channel: Channel, worker: Worker) -> None:
-        self._start_failures = 0
         if channel.retired:
             worker.destroy()
         elif not channel.proof_begun:
@@ -165,14 +178,18 @@ class Pool:
             self._offer(channel, worker)
 
     def on_failed(self, channel: Channel, message: wire.Failed) -> None:
-        self._start_failures += 1
-        log.error("worker_start_failed", step=message.step, reason=message.message, failures=self._start_failures)
-        if self._start_failures >= _MAX_START_FAILURES:
+        failures = channel.start_failures
+        log.error("worker_start_failed", step=message.step, reason=message.message, failures=failures)
+        if failures >= _MAX_START_FAILURES:
             # Could not start is not died: a zygote whose workers cannot enter the jail is of no use.
             channel.close()
             self.on_broken(channel.identity)
         else:
-            self._loop.call_later(0.1 * 2**self._start_failures, self._refill)
+            self._loop.call_later(0.1 * 2**failures, self._refill)
+
+    def on_unusable(self, channel: Channel, why: str) -> None:
+        log.error("zygote_unusable", zygote=channel.identity, reason=why)
+        self.on_broken(channel.identity)
 
     def on_exited(self, channel: Channel, worker: Worker) -> None:
         if (channel, worker) in self._idle:
@@ -191,17 +208,22 @@ class Pool:
     # -- inside ----------------------------------------------------------------------------------------
 
     def _offer(self, channel: Channel, worker: Worker) -> None:
+        if channel.closed:
+            return
         while self._waiting:
             future = self._waiting.popleft()
             if not future.done():
                 future.set_result((channel, worker))
                 return
-        self._idle.append((channel, worker))
+        if channel.retired:
+            worker.destroy()
+        else:
+            self._idle.append((channel, worker))
 
     def _refill(self) -> None:
         """Ask for as many workers as are missing: idle ones kept ready, and one for each job that waits."""
         usable = [channel for channel in self._channels if not channel.retired]
-        if not usable:
+        if not usable or self._closed:
             return
         live = sum(channel.live for channel in self._channels)
         starting = sum(channel.starting for channel in usable)
@@ -219,8 +241,10 @@ class Pool:
         if outcome.result == b"42":
             channel.proven = True
             self._changed.set()
+            self.on_proven(channel.identity)
             return
-        log.error("worker_proof_failed", verdict=outcome.verdict, detail=outcome.detail, stderr=outcome.stderr.text)
+        stderr = outcome.stderr.text
+        log.error("worker_proof_failed", verdict=outcome.verdict, detail=outcome.detail, stderr=stderr)
         channel.close()
         self.on_broken(channel.identity)
 
@@ -232,3 +256,7 @@ class Pool:
     def _close_if_finished(self, channel: Channel) -> None:
         if channel.retired and not channel.live:
             channel.close()
+
+
+def _ignore(_: int) -> None:
+    """Nobody asked to be told."""

@@ -36,7 +36,7 @@ class Worker:
         job, self._pidfd, self._stdout, self._stderr = descriptors
         self.serial = serial
         self._loop = loop
-        self._socket = socket.socket(fileno=job)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=job)
         self._socket.setblocking(False)
         self._closed = False
         self._done: asyncio.Future[None] | None = None
@@ -50,6 +50,8 @@ class Worker:
 
     async def run(self, job: Job, queued: float) -> Outcome:
         """Bind, run, collect. WorkerLost when its zygote died under it; cancelling kills it."""
+        if self._closed:
+            raise WorkerLost
         began = time.monotonic()
         self._done = self._loop.create_future()
         self._decoder = wire.Decoder(
@@ -118,8 +120,8 @@ class Worker:
         limits = job.limits
         cpu = int(limits.cpu) + 1  # RLIMIT_CPU counts whole seconds; the finer budget is watched from here
         bind = Limits(memory=limits.memory, cpu=cpu, file_size=limits.file_size)
-        message = wire.encode_json(wire.Kind.BIND, bind.as_json())
-        message += wire.encode_json(wire.Kind.RUN, job.program.as_json())
+        message = wire.encode_json(wire.Kind.BIND, bind)
+        message += wire.encode_json(wire.Kind.RUN, job.program)
         if job.data is not None:
             message += wire.encode(wire.Kind.DATA, job.data)
         self._unsent = memoryview(message)

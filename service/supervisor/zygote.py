@@ -25,7 +25,7 @@ import sandbox_runtime
 from sandbox_runtime.layers import Layer, LayerState, states_from_json
 
 _MESSAGE_BYTES = 512 * 1024
-_LAUNCH_SECONDS = 20.0
+LAUNCH_SECONDS = 20.0
 
 
 class ZygoteFailed(Exception):
@@ -65,21 +65,33 @@ class Hello:
 
 
 class Zygote:
-    """One zygote process: start, introduce fronts to it, retire it, kill it."""
+    """One zygote process: start, introduce fronts to it, retire it, kill it.
+
+    Starting takes two messages from it: call ``advance`` when ``control`` is readable, until it says hello.
+    """
 
     def __init__(self, spec: ZygoteSpec) -> None:
+        """ZygoteFailed when the base Python cannot be run."""
+        self.pid: int | None = None
+        self._pidfd: int | None = None
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.control.settimeout(_LAUNCH_SECONDS)
-        with theirs:
-            self._launcher = _exec_python(theirs)
-        self.control.send(spec.message())
-        self.pid = self._launched()
-        self.pidfd = os.pidfd_open(self.pid)
-        self.control.send(b"go")
+        self.control.settimeout(LAUNCH_SECONDS)
+        try:
+            with theirs:
+                self._launcher = _exec_python(theirs)
+            with contextlib.suppress(OSError):  # it died at once: its end of file says so
+                self.control.send(spec.message())
+        except OSError as error:
+            self.control.close()
+            raise ZygoteFailed(f"the base Python cannot be run: {error}") from error
 
-    def hello(self) -> Hello:
-        """Its first words. ZygoteFailed when it could not start. Waits; call when ``control`` is readable."""
+    def advance(self) -> Hello | None:
+        """Take its next message: its hello, or None when there is one more to come. ZygoteFailed when it
+        could not start; then ``close`` it."""
         body = self._receive()
+        if self.pid is None:
+            self._launched(body)
+            return None
         if body.get("t") != "hello":
             raise ZygoteFailed(str(body.get("message", body)))
         modules = body["modules"]
@@ -87,11 +99,21 @@ class Zygote:
             raise ZygoteFailed("hello without modules")
         return Hello(states_from_json(body["layers"]), tuple(modules))
 
+    def hello(self) -> Hello:
+        """``advance`` to its hello. Blocks."""
+        while (hello := self.advance()) is None:
+            continue
+        return hello
+
     def introduce(self) -> socket.socket:
-        """A new channel to this zygote; the returned end is for a front."""
+        """A new channel to this zygote; the returned end is for a front. OSError when it is gone."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            socket.send_fds(self.control, [b"front"], [theirs.fileno()])
+            try:
+                socket.send_fds(self.control, [b"front"], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                raise
         return ours
 
     def retire(self) -> None:
@@ -101,33 +123,39 @@ class Zygote:
 
     def kill(self) -> None:
         """SIGKILL; as PID 1 of their namespace it takes its workers with it."""
+        if self._pidfd is None:
+            self._launcher.kill()
+            return
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill it, reap it, close our descriptors. It must still be our unreaped child."""
+        """Kill it, reap it, close our descriptors."""
         self.kill()
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+        self._launcher.wait()
+        if self.pid is not None:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, 0)
         self.forget()
 
     def forget(self) -> None:
         """Close our descriptors of a zygote that has been reaped."""
         self.control.close()
-        os.close(self.pidfd)
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
 
-    def _launched(self) -> int:
-        try:
-            body = self._receive()
-            if body.get("t") != "launched" or not isinstance(body.get("pid"), int):
-                raise ZygoteFailed(str(body.get("message", body)))
-        except ZygoteFailed:
-            self.control.close()
-            self._launcher.kill()
-            self._launcher.wait()
-            raise
+    def _launched(self, body: dict[str, object]) -> None:
+        pid = body.get("pid")
+        if body.get("t") != "launched" or not isinstance(pid, int):
+            raise ZygoteFailed(str(body.get("message", body)))
         self._launcher.wait()
-        return int(body["pid"])
+        try:
+            self._pidfd = os.pidfd_open(pid)
+            self.pid = pid
+            self.control.send(b"go")
+        except OSError as error:
+            raise ZygoteFailed(f"the zygote ended as it was launched: {error}") from error
 
     def _receive(self) -> dict[str, object]:
         try:
@@ -143,7 +171,7 @@ class Zygote:
 
 
 def _exec_python(control: socket.socket) -> subprocess.Popen[bytes]:
-    """The base interpreter, not the virtual environment's, with nothing but our package and orjson to import."""
+    """The base interpreter, not the virtual environment's, with only our package and orjson to import."""
     package = Path(sandbox_runtime.__file__).parent
     orjson_at = Path(orjson.__file__).parent.parent
     python = getattr(sys, "_base_executable", sys.executable)

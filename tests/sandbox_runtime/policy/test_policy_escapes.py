@@ -276,7 +276,8 @@ def _samples() -> Iterator[object]:
         lazy = [map(f, [1]), filter(f, [1]), zip([1]), enumerate([1]), reversed([1]), iter(f, 2)]
         plain = [1, 1.5, 1j, True, None, ..., 'a', b'a', [1], (1,), {1}, frozenset([1]), {1: 2}, slice(1)]
         types = [list[int], int | str]
-        errors = [ValueError(1), KeyError(1), StopIteration(f), OSError(2, 'a'), AttributeError(name='n', obj=f)]
+        errors = [ValueError(1), KeyError(1), StopIteration(f), OSError(2, 'a'), NameError(name='n')]
+        errors.append(AttributeError(name='n', obj=f))
         try: bytes([255]).decode()
         except UnicodeError as e: errors.append(e)
         result = [f, lambda: 1, g, range(3), *views, *iterators, *lazy, *plain, *types, *errors]

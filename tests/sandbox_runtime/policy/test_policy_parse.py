@@ -126,14 +126,12 @@ def test_warnings_of_the_parser_are_left_to_the_run(action: str) -> None:
 
 
 _ANY_TEXT = st.text(st.characters())
-_TOKENS = st.sampled_from(
-    [
-        *"( ) [ ] { } : , . = := + - * ** @ -> # \\ ; ... if else for in while def class lambda import".split(),
-        *"from as x _ __y open match case try except except* with async await yield return".split(),
-        *"del global nonlocal assert raise not is 1 1.5 'a' b'c' f'{x}' f'{ None True type print(x) x.y x[0] x.__z__ é ﬁ".split(),
-        *("\n", "\n\t", "\0", "\ud800", wide("a"), wide("5")),
-    ]
+_WORDS = (
+    "( ) [ ] { } : , . = := + - * ** @ -> # \\ ; ... if else for in while def class lambda import from as x "
+    "_ __y open match case try except except* with async await yield return del global nonlocal assert raise "
+    "not is 1 1.5 'a' b'c' f'{x}' f'{ None True type print(x) x.y x[0] x.__z__ é ﬁ"
 )
+_TOKENS = st.sampled_from([*_WORDS.split(), "\n", "\n\t", "\0", "\ud800", wide("a"), wide("5")])
 _SOUP = st.lists(_TOKENS, max_size=60).map(" ".join)
 _REAL = [textwrap.dedent(inspect.getsource(module)) for module in (bisect, textwrap)]
 

@@ -207,7 +207,6 @@ def test_the_first_violation_in_the_source_is_the_one_named(lines: list[str]) ->
 
 _PIECES = st.sampled_from(
     ["x", "data", "len", "open", "_", "__y", "print(data)", "[1]", "'a'", "{}", "x.real", "x.format"]
-    + ["x.__class__", "(x)", "lambda: 0", "f(x)", "-1"]
 )
 _EXPRESSIONS = st.recursive(
     _PIECES,
@@ -216,10 +215,13 @@ _EXPRESSIONS = st.recursive(
         inner.map("[{}]".format),
         inner.map("({}).get".format),
         inner.map("({}).gi_frame".format),
+        inner.map("({}).__class__".format),
+        inner.map("(lambda y=({}): y)".format),
         inner.map("f'{{({})}}'".format),
         st.tuples(inner, inner).map("({0[0]})({0[1]})".format),
         st.tuples(inner, inner).map("[{0[0]} for x in ({0[1]})]".format),
     ),
+    max_leaves=8,
 )
 
 

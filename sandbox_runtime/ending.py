@@ -1,0 +1,110 @@
+"""How a program ends: what CPython does between the last instruction of the main script and exit(3).
+
+The order is that of ``Py_RunMain``: print the exception (``PyErr_Print``), wait for threads, call atexit, flush,
+let go of the standard streams and of ``__main__`` so that finalizers run. docs/execution.md lists what differs.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import sys
+import threading
+
+_LONG_MAX = sys.maxsize  # a C long and a C ssize_t have one size on every platform that has our jail
+_OVERFLOW = 255  # PyLong_AsLong gives -1 for what a C long cannot hold
+
+
+def show(error: BaseException | None) -> int:
+    """Print what CPython prints for an exception that left the main script; the exit code."""
+    if error is None:
+        return 0
+    if isinstance(error, SystemExit):
+        return _leave(error)
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    if sys.version_info >= (3, 12):
+        sys.last_exc = error
+    code = _call_hook(error)
+    if code is not None:
+        return code
+    return 130 if isinstance(error, KeyboardInterrupt) else 1
+
+
+def end_threads_and_call_atexit() -> None:
+    """Wait for threads that are no daemons, then call what the program registered."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # what Py_FinalizeEx calls first
+    except BaseException as error:  # noqa: BLE001 - CPython reports it and goes on
+        _display(error)
+    atexit._run_exitfuncs()
+
+
+def flush() -> None:
+    """What the program's streams still hold goes out."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            # Replaced, closed or over its limit: as at interpreter exit, there is nobody left to tell.
+            continue
+
+
+def let_go() -> None:
+    """Drop what the interpreter holds of the program, so that finalizers run. The caller holds nothing of it.
+
+    ``finalize_modules`` in Python/pylifecycle.c: the streams and the last exception first, then ``__main__``,
+    whose dict dies in order or, when a function of it makes that a cycle, by the collector.
+    """
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__  # type: ignore[assignment]
+    sys.last_type = sys.last_value = sys.last_traceback = None
+    if sys.version_info >= (3, 12):
+        sys.last_exc = None  # type: ignore[assignment]
+    sys.modules.pop("__main__", None)
+    gc.collect()
+
+
+def _call_hook(error: BaseException) -> int | None:
+    """PyErr_PrintEx: the hook is the program's; an exit code when it asked for one."""
+    try:
+        hook = sys.excepthook
+    except AttributeError:
+        _complain("sys.excepthook is missing")
+        _display(error)
+        return None
+    try:
+        hook(type(error), error, error.__traceback__)
+    except SystemExit as leaving:
+        return _leave(leaving)
+    except BaseException as second:  # noqa: BLE001 - the hook is the program's and may raise anything
+        below = second.__traceback__.tb_next if second.__traceback__ else None
+        second.__context__ = None
+        _complain("Error in sys.excepthook:")
+        _display(second.with_traceback(below))
+        _complain("\nOriginal exception was:")
+        _display(error)
+    return None
+
+
+def _display(error: BaseException) -> None:
+    sys.__excepthook__(type(error), error, error.__traceback__)
+
+
+def _complain(line: str) -> None:
+    if sys.stderr is not None:
+        print(line, file=sys.stderr)
+
+
+def _leave(error: SystemExit) -> int:
+    """_Py_HandleSystemExit: the status that ``error`` asks for."""
+    code: object = error.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF if -_LONG_MAX - 1 <= code <= _LONG_MAX else _OVERFLOW
+    stream = sys.stderr or sys.__stderr__
+    try:
+        stream.write(str(code))
+    except BaseException:  # noqa: BLE001, S110 - __str__ and the stream are the program's; CPython goes on
+        pass
+    _complain("")
+    return 1

@@ -1,0 +1,162 @@
+"""Starting and ending what is measured. Everything listens on loopback, on a port that the kernel chooses."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from scripts.benchmark.load import Plan, Result
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_START_SECONDS = 30.0
+_STOP_SECONDS = 20.0
+_LOAD_GRACE_SECONDS = 30.0
+_READY = re.compile(r"ready at http://127\.0\.0\.1:(\d+)")
+
+
+class BenchError(Exception):
+    """What was to be measured could not be started or did not answer; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service: its port and its supervisor's process id."""
+
+    port: int
+    pid: int
+
+
+def base_python() -> str:
+    """The interpreter that zygotes are made from."""
+    return getattr(sys, "_base_executable", sys.executable)
+
+
+@contextmanager
+def service(**settings: str) -> Iterator[Service]:
+    """``lars serve`` with default settings but for those given. BenchError when it does not start."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("LARS_")}
+    command = [sys.executable, "-m", "service", "serve", "--port", "0"]
+    with tempfile.TemporaryFile() as log:
+        process = _start(command, stdout=subprocess.PIPE, stderr=log, env=environ | settings)
+        try:
+            yield Service(_port_of(process, log), process.pid)
+        finally:
+            _stop(process)
+
+
+@contextmanager
+def baseline_app() -> Iterator[int]:
+    """The port of the echo and cold-start server."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        command = [sys.executable, "-m", "scripts.benchmark.baseline_app", str(listener.fileno())]
+        process = _start(command, pass_fds=(listener.fileno(),))
+        port = int(listener.getsockname()[1])
+    try:
+        yield port
+    finally:
+        _stop(process)
+
+
+class ForkBaseline:
+    """A process like the zygote that only forks."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def rate(self, in_flight: int, seconds: float) -> float:
+        """Forks per second."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise BenchError("the fork baseline has no pipes")
+        stdin.write(f"{in_flight} {seconds}\n")
+        stdin.flush()
+        line = stdout.readline()
+        if not line:
+            raise BenchError("the fork baseline has ended")
+        return float(line)
+
+
+@contextmanager
+def fork_baseline() -> Iterator[ForkBaseline]:
+    """Started as the supervisor starts a zygote, and not jailed."""
+    script = Path(__file__).with_name("fork_baseline.py")
+    paths = [str(ROOT), str(Path(orjson.__file__).parent.parent)]
+    command = [base_python(), "-I", "-S", "-u", "-X", "utf8", str(script), *paths]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield ForkBaseline(process)
+        finally:
+            _stop(process)
+
+
+def load(plan: Plan) -> Result:
+    """Run a load client to its end. BenchError when it fails or got no answer at all."""
+    command = [sys.executable, "-m", "scripts.benchmark.load", orjson.dumps(asdict(plan)).decode()]
+    output = _run(command, plan.seconds + _LOAD_GRACE_SECONDS)
+    result = Result(**orjson.loads(output))
+    if not result.latencies:
+        raise BenchError(f"nothing answered on port {plan.port}{plan.path}")
+    return result
+
+
+def pool_probe(count: int) -> list[float]:
+    """Seconds that each of ``count`` programs took through a pool of its own, without HTTP."""
+    output = _run([sys.executable, "-m", "scripts.benchmark.pool_probe", str(count)], _LOAD_GRACE_SECONDS)
+    samples: list[float] = orjson.loads(output.splitlines()[-1])
+    return samples
+
+
+def _run(command: list[str], seconds: float) -> bytes:
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"{command[2]} did not end within {seconds:.0f} s") from error
+    if done.returncode != 0:
+        raise BenchError(f"{command[2]} failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
+    return done.stdout
+
+
+def _start(command: list[str], **options: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def _port_of(process: subprocess.Popen[bytes], log: IO[bytes]) -> int:
+    if process.stdout is None:
+        raise BenchError("the service has no stdout")
+    descriptor = process.stdout.fileno()
+    deadline = time.monotonic() + _START_SECONDS
+    said = b""
+    while select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        chunk = os.read(descriptor, 4096)
+        said += chunk
+        found = _READY.search(said.decode(errors="replace"))
+        if found:
+            return int(found[1])
+        if not chunk:
+            break
+    log.seek(0)
+    raise BenchError(f"the service did not start:\n{(said + log.read()).decode(errors='replace')[-2000:]}")
+
+
+def _stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
