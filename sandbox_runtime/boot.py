@@ -9,7 +9,7 @@ sys.path[:0] = sys.argv[2:]
 
 from sandbox_runtime import preload  # noqa: E402 - the path must be set first
 
-preload.import_modules(preload.BASE)
+preload.import_modules(preload.BASE + preload.OURS)
 
 from sandbox_runtime import worker, zygote  # noqa: E402 - after what they import: see preload
 

@@ -56,9 +56,8 @@ def let_go() -> None:
     whose dict dies in order or, when a function of it makes that a cycle, by the collector.
     """
     sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__  # type: ignore[assignment]
-    sys.last_type = sys.last_value = sys.last_traceback = None
-    if sys.version_info >= (3, 12):
-        sys.last_exc = None  # type: ignore[assignment]
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)
     sys.modules.pop("__main__", None)
     gc.collect()
 

@@ -14,6 +14,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from sandbox_runtime import linux, rootfs
 from sandbox_runtime.bpf import pid_offsets
@@ -48,20 +49,7 @@ class Step:
     """One named step."""
 
     name: str
-    run: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class LandlockRule:
-    """``rights`` on what the O_PATH ``descriptor`` refers to and on everything beneath it."""
-
-    descriptor: int
-    rights: int
-
-    @classmethod
-    def open(cls, path: str, rights: int) -> LandlockRule:
-        """The rule for a path. OSError when it cannot be opened."""
-        return cls(os.open(path, os.O_PATH | os.O_CLOEXEC), rights)
+    run: Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,50 +119,54 @@ def launcher_steps(plan: JailPlan, proc_self: int) -> list[Step]:
 
 def zygote_steps(plan: JailPlan) -> list[Step]:
     """In the zygote itself, once, before it forks its first worker."""
-    steps = [Step("own session", os.setsid)] if plan.has(Layer.OWN_SESSION) else []
+    steps = [Step("file mode mask", partial(os.umask, 0o022))]
+    if plan.has(Layer.OWN_SESSION):
+        steps.append(Step("own session", os.setsid))
     if plan.has(Layer.UTS_NAMESPACE):
-        steps.append(Step("host name", lambda: linux.set_hostname("lars")))
+        steps.append(Step("host name", linux.set_hostname("lars")))
     if plan.has(Layer.NO_NEW_PRIVS):
-        steps.append(Step("no new privileges", linux.set_no_new_privs))
+        steps.append(Step("no new privileges", linux.set_no_new_privs()))
     if plan.has(Layer.NOT_DUMPABLE):
-        steps.append(Step("not dumpable", lambda: linux.set_dumpable(False)))
+        steps.append(Step("not dumpable", linux.set_dumpable(False)))
     if plan.has(Layer.RLIMITS):
-        steps.append(Step("resource limits", lambda: _limit_all(plan.ceilings)))
+        steps.append(Step("resource limits", partial(_limit_all, plan.ceilings)))
     if plan.has(Layer.SECCOMP):
-        steps.append(Step("seccomp of the zygote", linux.SeccompFilter(plan.zygote_filter).install))
+        steps.append(Step("seccomp of the zygote", linux.SeccompFilter(plan.zygote_filter).install()))
     return steps
 
 
-def worker_steps(plan: JailPlan, readable: tuple[LandlockRule, ...]) -> list[Step]:
+def worker_steps(plan: JailPlan, readable: tuple[bytes, ...]) -> list[Step]:
     """In each worker after fork; the list itself is made once, in the zygote. ``readable`` are its
     ``landlock_rules``."""
     steps: list[Step] = []
     if not plan.has(Layer.PID_NAMESPACE):
         # Within a PID namespace the kernel kills the workers with the zygote, its PID 1.
-        steps.append(Step("die with the zygote", lambda: linux.set_parent_death_signal(signal.SIGKILL)))
+        steps.append(Step("die with the zygote", linux.set_parent_death_signal(signal.SIGKILL)))
     if plan.has(Layer.SCRATCH):
-        steps.append(Step("scratch", lambda: _mount_scratch(plan.ceilings.scratch)))
-    steps.append(Step("working directory", _enter_scratch))
+        steps.append(Step("own mounts", linux.unshare(linux.CLONE_NEWNS)))
+        steps.append(Step("scratch", _scratch(plan.ceilings.scratch)))
+    steps.append(Step("working directory", partial(os.chdir, SCRATCH)))
     if plan.has(Layer.OWN_SESSION):
         steps.append(Step("own session", os.setsid))
     if plan.has(Layer.WORKER_USER_NAMESPACE):
         # Last namespace, first limit: RLIMIT_NPROC is counted per user namespace, and the limit that
         # holds when it is made would count all workers together.
-        steps.append(Step("own user namespace", lambda: linux.unshare(linux.CLONE_NEWUSER)))
+        steps.append(Step("own user namespace", linux.unshare(linux.CLONE_NEWUSER)))
     if plan.has(Layer.RLIMITS):
         threads = plan.ceilings.threads
-        steps.append(Step("thread limit", lambda: _limit(resource.RLIMIT_NPROC, threads)))
+        steps.append(Step("thread limit", _limit(resource.RLIMIT_NPROC, threads)))
         # Timers and queued signals; counted as threads are.
-        steps.append(Step("timer limit", lambda: _limit(resource.RLIMIT_SIGPENDING, _PENDING_SIGNALS)))
+        steps.append(Step("timer limit", _limit(resource.RLIMIT_SIGPENDING, _PENDING_SIGNALS)))
     if plan.has(Layer.CAPABILITIES):
-        steps.append(Step("no capabilities", linux.drop_capabilities))
+        steps.append(Step("no capabilities", linux.drop_capabilities()))
     if plan.has(Layer.NOT_DUMPABLE):
-        steps.append(Step("not dumpable", lambda: linux.set_dumpable(False)))
+        steps.append(Step("not dumpable", linux.set_dumpable(False)))
     if plan.has(Layer.LANDLOCK):
-        steps.append(Step("landlock", lambda: _enter_landlock(plan.landlock_abi, readable)))
+        steps.append(Step("landlock", _landlock(plan.landlock_abi, readable)))
     if plan.has(Layer.SECCOMP):
         worker_filter = linux.SeccompFilter(plan.worker_filter, pid_offsets(plan.worker_filter))
-        steps.append(Step("seccomp of the worker", lambda: worker_filter.install_for(os.getpid())))
+        steps.append(Step("own pid in the filter", lambda: worker_filter.bind(os.getpid())))
+        steps.append(Step("seccomp of the worker", worker_filter.install()))
     return steps
 
 
@@ -187,10 +179,10 @@ def announced_steps(plan: JailPlan) -> list[Step]:
     """
     if not plan.has(Layer.RLIMITS):
         return []
-    return [Step("descriptor limit", lambda: _limit(resource.RLIMIT_NOFILE, plan.ceilings.open_files))]
+    return [Step("descriptor limit", _limit(resource.RLIMIT_NOFILE, plan.ceilings.open_files))]
 
 
-def landlock_rules(plan: JailPlan) -> tuple[LandlockRule, ...]:
+def landlock_rules(plan: JailPlan) -> tuple[bytes, ...]:
     """What every worker may read, opened once by the zygote; its scratch each worker adds itself.
 
     The ruleset cannot be shared: Landlock does not consult the directory that a mount covers, so the rule
@@ -199,19 +191,21 @@ def landlock_rules(plan: JailPlan) -> tuple[LandlockRule, ...]:
     if not plan.has(Layer.LANDLOCK):
         return ()
     read = linux.LANDLOCK_READ_FILE | linux.LANDLOCK_READ_DIR
+    rights = dict.fromkeys(plan.root_paths, read)
     if plan.has(Layer.PRIVATE_ROOT):
-        devices = linux.landlock_device_rights(plan.landlock_abi)
-        return (LandlockRule.open("/", read), LandlockRule.open("/dev", devices))
-    return tuple(LandlockRule.open(path, read) for path in plan.root_paths)
+        rights = {"/": read, "/dev": linux.landlock_device_rights(plan.landlock_abi)}
+    return tuple(
+        linux.landlock_rule(right, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path, right in rights.items()
+    )
 
 
 def _own_mounts() -> None:
-    linux.unshare(linux.CLONE_NEWNS)
+    linux.unshare(linux.CLONE_NEWNS)()
     _private_mounts()
 
 
 def _private_mounts() -> None:
-    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
+    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)()
 
 
 def _become_nobody() -> None:
@@ -219,12 +213,12 @@ def _become_nobody() -> None:
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
     # Changing uid makes /proc/self/uid_map root's; the map is written next.
-    linux.set_dumpable(True)
+    linux.set_dumpable(True)()
 
 
 def _enter_namespaces(flags: int, proc_self: int) -> None:
     uid, gid = os.geteuid(), os.getegid()
-    linux.unshare(flags)
+    linux.unshare(flags)()
     _write(proc_self, "setgroups", "deny")
     _write(proc_self, "uid_map", f"{SANDBOX_ID} {uid} 1")
     _write(proc_self, "gid_map", f"{SANDBOX_ID} {gid} 1")
@@ -238,34 +232,30 @@ def _write(directory: int, name: str, text: str) -> None:
         os.close(descriptor)
 
 
-def _mount_scratch(size: int) -> None:
-    linux.unshare(linux.CLONE_NEWNS)
+def _scratch(size: int) -> linux.Call:
     flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-    linux.mount("scratch", SCRATCH, "tmpfs", flags, f"size={size},nr_inodes=8192,mode=0700")
-
-
-def _enter_scratch() -> None:
-    os.chdir(SCRATCH)
-    os.umask(0o022)
+    return linux.mount("scratch", SCRATCH, "tmpfs", flags, f"size={size},nr_inodes=8192,mode=0700")
 
 
 def _limit_all(ceilings: Ceilings) -> None:
     """The ceilings that are the same for the zygote and every worker. Threads are not among them: the zygote
     itself must go on forking; nor descriptors: see ``announced_steps``."""
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_FSIZE, ceilings.scratch)
-    _limit(resource.RLIMIT_MEMLOCK, 0)
-    _limit(resource.RLIMIT_MSGQUEUE, 0)
+    _limit(resource.RLIMIT_CORE, 0)()
+    _limit(resource.RLIMIT_FSIZE, ceilings.scratch)()
+    _limit(resource.RLIMIT_MEMLOCK, 0)()
+    _limit(resource.RLIMIT_MSGQUEUE, 0)()
 
 
-def _limit(number: int, value: int) -> None:
-    resource.setrlimit(number, (value, value))
+def _limit(number: int, value: int) -> Callable[[], None]:
+    return partial(resource.setrlimit, number, (value, value))
 
 
-def _enter_landlock(abi: int, readable: tuple[LandlockRule, ...]) -> None:
-    ruleset = linux.landlock_ruleset(abi)
-    scratch = LandlockRule.open(SCRATCH, linux.landlock_scratch_rights(abi))
-    for rule in (*readable, scratch):
-        linux.landlock_allow(ruleset, rule.descriptor, rule.rights)
-    linux.landlock_restrict_self(ruleset)
+def _landlock(abi: int, readable: tuple[bytes, ...]) -> Callable[[], None]:
+    make_ruleset = linux.landlock_ruleset(abi)
+    rights = linux.landlock_scratch_rights(abi)
 
+    def enter() -> None:
+        scratch = os.open(SCRATCH, os.O_PATH | os.O_CLOEXEC)
+        linux.landlock_restrict_self(make_ruleset(), (*readable, linux.landlock_rule(rights, scratch)))
+
+    return enter

@@ -1,7 +1,8 @@
 """Every raw system call of the sandbox, in one place.
 
-Each function declares its prototype, turns errno into an ``OSError`` that names the object, and does
-nothing else. Numbers are those of the generic table that x86-64 and arm64 share, except where noted.
+Prototypes are declared, and each function returns a ``Call``: the arguments made ready, errno turned into an
+``OSError`` that names the object. Numbers are those of the generic table that x86-64 and arm64 share, except
+where noted.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import ctypes
 import os
 import struct
 import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 from sandbox_runtime.bpf import write_pid
 
@@ -40,21 +44,11 @@ _AT_RECURSIVE = 0x8000
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_SECCOMP = 22
-_PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
-# pivot_root is the one number the two architectures do not share.
-_NR_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-_NR_MOUNT_SETATTR = 442
-_NR_LANDLOCK_CREATE_RULESET = 444
-_NR_LANDLOCK_ADD_RULE = 445
-_NR_LANDLOCK_RESTRICT_SELF = 446
-_NR_CLOSE_RANGE = 436
-
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
 _libc.unshare.argtypes = [ctypes.c_int]
 _libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 _libc.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
@@ -63,104 +57,113 @@ _libc.sethostname.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 _libc.prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
 
 
-def _check(result: int, what: str) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), what)
-    return result
+def _syscall(number: int, *argtypes: type[ctypes._SimpleCData[Any]]) -> Callable[..., int]:
+    """syscall(2) for calls that the C library does not wrap, with the prototype of one of them."""
+    function = _libc["syscall"]  # a function object of its own at each look-up
+    function.argtypes = [ctypes.c_long, *argtypes]
+    function.restype = ctypes.c_long
+    return partial(function, number)
 
 
-def _syscall(number: int, *arguments: int | bytes | None) -> int:
-    """syscall(2) with every argument at full register width; bytes go as a pointer."""
-    wide = (ctypes.c_long(a) if isinstance(a, int) else ctypes.c_char_p(a) for a in arguments)
-    return int(_libc.syscall(ctypes.c_long(number), *wide))
+# pivot_root is the one number the two architectures do not share; on others it is ENOSYS.
+_pivot_root = _syscall(
+    {"x86_64": 155, "aarch64": 41}.get(os.uname().machine, -1), ctypes.c_char_p, ctypes.c_char_p
+)
+_close_range = _syscall(436, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint)
+_mount_setattr = _syscall(
+    442, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint, ctypes.c_char_p, ctypes.c_size_t
+)
+_landlock_create_ruleset = _syscall(444, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint)
+_landlock_add_rule = _syscall(445, ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+_landlock_restrict_self = _syscall(446, ctypes.c_int, ctypes.c_uint)
 
 
-def _number(table: dict[str, int], name: str) -> int:
-    machine = os.uname().machine
-    if machine not in table:
-        raise OSError(38, f"{name} is not known on {machine}", name)
-    return table[machine]
+class Call:
+    """A system call with its arguments made ready, so that a forked child has nothing to compute.
+
+    Calling it returns the call's result; OSError with ``what`` as its file name when that is negative.
+    """
+
+    __slots__ = ("_arguments", "_function", "keeps", "what")
+
+    def __init__(self, what: str, function: Callable[..., int], *arguments: object) -> None:
+        self.what = what
+        self._function = function
+        self._arguments = arguments
+        self.keeps: object = None  # what the arguments point into
+
+    def __call__(self) -> int:
+        result = self._function(*self._arguments)
+        if result < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), self.what)
+        return result
 
 
-def unshare(flags: int) -> None:
+def unshare(flags: int) -> Call:
     """Leave the named namespaces for new ones. unshare(2)."""
-    _check(_libc.unshare(flags), f"unshare({flags:#x})")
+    return Call(f"unshare({flags:#x})", _libc.unshare, flags)
 
 
-def mount(source: str, target: str, fstype: str | None, flags: int, options: str = "") -> None:
+def mount(source: str, target: str, fstype: str | None, flags: int, options: str = "") -> Call:
     """mount(2). An empty ``options`` is passed as NULL."""
-    _check(
-        _libc.mount(
-            os.fsencode(source),
-            os.fsencode(target),
-            fstype.encode() if fstype else None,
-            flags,
-            options.encode() if options else None,
-        ),
+    return Call(
         f"mount {source} on {target}",
+        _libc.mount,
+        os.fsencode(source),
+        os.fsencode(target),
+        fstype.encode() if fstype else None,
+        flags,
+        options.encode() if options else None,
     )
 
 
-def set_mount_attributes(target: str, attributes: int) -> None:
+def set_mount_attributes(target: str, attributes: int) -> Call:
     """Add attributes to a mount and every mount below it. mount_setattr(2), Linux 5.12."""
     attr = struct.pack("QQQQ", attributes, 0, 0, 0)
-    result = _syscall(_NR_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attr, len(attr))
-    _check(result, f"mount_setattr {target}")
+    what = f"mount_setattr {target}"
+    return Call(what, _mount_setattr, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attr, len(attr))
 
 
-def unmount_lazily(target: str) -> None:
+def unmount_lazily(target: str) -> Call:
     """umount2(2) with MNT_DETACH: gone from the tree now, freed with its last user."""
-    _check(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
+    return Call(f"umount {target}", _libc.umount2, os.fsencode(target), MNT_DETACH)
 
 
-def pivot_root(new_root: str, put_old: str) -> None:
+def pivot_root(new_root: str, put_old: str) -> Call:
     """pivot_root(2)."""
-    number = _number(_NR_PIVOT_ROOT, "pivot_root")
-    _check(_syscall(number, os.fsencode(new_root), os.fsencode(put_old)), f"pivot_root {new_root}")
+    return Call(f"pivot_root {new_root}", _pivot_root, os.fsencode(new_root), os.fsencode(put_old))
 
 
-def set_hostname(name: str) -> None:
+def set_hostname(name: str) -> Call:
     """sethostname(2), in the caller's UTS namespace."""
-    _check(_libc.sethostname(name.encode(), len(name)), "sethostname")
+    return Call("sethostname", _libc.sethostname, name.encode(), len(name))
 
 
-def _prctl(option: int, value: int, what: str) -> None:
-    _check(_libc.prctl(option, value, 0, 0, 0), what)
-
-
-def set_parent_death_signal(signal_number: int) -> None:
+def set_parent_death_signal(signal_number: int) -> Call:
     """The signal this process gets when its parent thread dies. PR_SET_PDEATHSIG(2const)."""
-    _prctl(_PR_SET_PDEATHSIG, signal_number, "prctl(PR_SET_PDEATHSIG)")
+    return Call("prctl(PR_SET_PDEATHSIG)", _libc.prctl, _PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
 
 
-def set_child_subreaper() -> None:
-    """Orphaned descendants become children of this process. PR_SET_CHILD_SUBREAPER(2const)."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1, "prctl(PR_SET_CHILD_SUBREAPER)")
-
-
-def set_no_new_privs() -> None:
+def set_no_new_privs() -> Call:
     """No execve may ever add privilege again. PR_SET_NO_NEW_PRIVS(2const)."""
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1, "prctl(PR_SET_NO_NEW_PRIVS)")
+    return Call("prctl(PR_SET_NO_NEW_PRIVS)", _libc.prctl, _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
-def set_dumpable(dumpable: bool) -> None:
+def set_dumpable(dumpable: bool) -> Call:
     """Whether others of the same user may trace or read this process. PR_SET_DUMPABLE(2const)."""
-    _prctl(_PR_SET_DUMPABLE, int(dumpable), "prctl(PR_SET_DUMPABLE)")
+    return Call("prctl(PR_SET_DUMPABLE)", _libc.prctl, _PR_SET_DUMPABLE, int(dumpable), 0, 0, 0)
 
 
-_NO_CAPABILITIES = bytes(24)
-_CAPSET_HEADER = struct.pack("Ii", _LINUX_CAPABILITY_VERSION_3, 0)
-
-
-def drop_capabilities() -> None:
+def drop_capabilities() -> Call:
     """Empty the effective, permitted and inheritable sets. capset(2)."""
-    _check(_libc.capset(_CAPSET_HEADER, _NO_CAPABILITIES), "capset")
+    header = struct.pack("Ii", _LINUX_CAPABILITY_VERSION_3, 0)
+    return Call("capset", _libc.capset, header, bytes(24))
 
 
-def close_from(first: int) -> None:
+def close_from(first: int) -> Call:
     """Close every descriptor from ``first`` up. close_range(2), Linux 5.9."""
-    _check(_syscall(_NR_CLOSE_RANGE, first, 0xFFFFFFFF, 0), f"close_range({first})")
+    return Call(f"close_range({first})", _close_range, first, 0xFFFFFFFF, 0)
 
 
 class _SockFprog(ctypes.Structure):
@@ -176,17 +179,17 @@ class SeccompFilter:
         self._offsets = pid_offsets
         self._buffer = ctypes.create_string_buffer(program, len(program))
         self._prog = _SockFprog(len(program) // 8, ctypes.cast(self._buffer, ctypes.c_void_p))
-        self._address = ctypes.addressof(self._prog)
 
-    def install(self) -> None:
+    def install(self) -> Call:
         """Install for this thread and what it forks. PR_SET_SECCOMP(2const); needs no_new_privs."""
-        result = _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._address, 0, 0)
-        _check(result, "prctl(PR_SET_SECCOMP)")
+        address = ctypes.addressof(self._prog)
+        call = Call("prctl(PR_SET_SECCOMP)", _libc.prctl, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, address, 0, 0)
+        call.keeps = self
+        return call
 
-    def install_for(self, pid: int) -> None:
-        """Put ``pid`` where the placeholder stood, then install."""
+    def bind(self, pid: int) -> None:
+        """Put ``pid`` where the placeholder stood."""
         write_pid(self._buffer, self._offsets, pid)
-        self.install()
 
 
 # Landlock, Documentation/userspace-api/landlock.rst
@@ -206,8 +209,7 @@ _LANDLOCK_RULE_PATH_BENEATH = 1
 
 def landlock_abi() -> int:
     """The Landlock ABI of this kernel; 0 when it has none or it is switched off."""
-    result = _syscall(_NR_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
-    return max(0, result)
+    return max(0, _landlock_create_ruleset(None, 0, _LANDLOCK_CREATE_RULESET_VERSION))
 
 
 def landlock_file_rights(abi: int) -> int:
@@ -225,8 +227,9 @@ def landlock_device_rights(abi: int) -> int:
     return (LANDLOCK_READ_FILE | _LANDLOCK_WRITE_FILE | _LANDLOCK_TRUNCATE) & landlock_file_rights(abi)
 
 
-def landlock_ruleset(abi: int) -> int:
-    """A new ruleset's descriptor. It handles every file right; TCP from ABI 4; scopes from ABI 6."""
+def landlock_ruleset(abi: int) -> Call:
+    """Makes a ruleset and returns its descriptor. It handles every file right; TCP from ABI 4; scopes from
+    ABI 6."""
     attr = struct.pack(
         "QQQ",
         landlock_file_rights(abi),
@@ -234,19 +237,20 @@ def landlock_ruleset(abi: int) -> int:
         _LANDLOCK_SCOPE_BOTH if abi >= 6 else 0,
     )
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
-    return _check(_syscall(_NR_LANDLOCK_CREATE_RULESET, attr, size, 0), "landlock_create_ruleset")
+    return Call("landlock_create_ruleset", _landlock_create_ruleset, attr, size, 0)
 
 
-def landlock_allow(ruleset: int, descriptor: int, rights: int) -> None:
-    """Allow ``rights`` on what the O_PATH descriptor names and, for a directory, on everything beneath it."""
-    attr = struct.pack("=Qi", rights, descriptor)
-    result = _syscall(_NR_LANDLOCK_ADD_RULE, ruleset, _LANDLOCK_RULE_PATH_BENEATH, attr, 0)
-    _check(result, f"landlock_add_rule on descriptor {descriptor}")
+def landlock_rule(rights: int, descriptor: int) -> bytes:
+    """struct landlock_path_beneath_attr: ``rights`` on what the O_PATH descriptor names and, for a directory,
+    on everything beneath it."""
+    return struct.pack("=Qi", rights, descriptor)
 
 
-def landlock_restrict_self(ruleset: int) -> None:
-    """Enter a new Landlock domain. Needs no_new_privs."""
-    _check(_syscall(_NR_LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
+def landlock_restrict_self(ruleset: int, rules: Iterable[bytes]) -> None:
+    """Add the rules and enter a new Landlock domain. Needs no_new_privs."""
+    for rule in rules:
+        Call("landlock_add_rule", _landlock_add_rule, ruleset, _LANDLOCK_RULE_PATH_BENEATH, rule, 0)()
+    Call("landlock_restrict_self", _landlock_restrict_self, ruleset, 0)()
 
 
 def thread_limit_is_per_user_namespace() -> bool:

@@ -53,7 +53,7 @@ def _state(layer: Layer, wanted: frozenset[Layer], found: dict[Layer, LayerState
         if not found[Layer.USER_NAMESPACE].in_force:
             return LayerState(layer, False, "needs user_namespace", "see user_namespace")
         flag = _NAMESPACES[layer]
-        return _tried(layer, lambda: linux.unshare(linux.CLONE_NEWUSER | flag), _USER_NAMESPACE_REMEDY)
+        return _tried(layer, linux.unshare(linux.CLONE_NEWUSER | flag), _USER_NAMESPACE_REMEDY)
     if layer is Layer.PRIVATE_ROOT:
         return _tried(layer, _try_mount_setattr, "run Linux 5.12 or later")
     if layer is Layer.WORKER_USER_NAMESPACE and not linux.thread_limit_is_per_user_namespace():
@@ -101,17 +101,17 @@ def _attempt_and_leave(attempt: object, writer: int) -> None:
 def _try_user_namespace() -> None:
     # Where AppArmor restricts user namespaces, unshare passes and the mount is what fails.
     uid = os.geteuid()
-    linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
+    linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)()
     with open("/proc/self/uid_map", "w") as file:
         file.write(f"1000 {uid} 1")
-    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
-    linux.mount("trial", "/tmp", "tmpfs", 0, "size=4k")
+    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)()
+    linux.mount("trial", "/tmp", "tmpfs", 0, "size=4k")()
 
 
 def _try_mount_setattr() -> None:
-    linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
-    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
-    linux.set_mount_attributes("/", linux.MOUNT_ATTR_NOSUID)
+    linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)()
+    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)()
+    linux.set_mount_attributes("/", linux.MOUNT_ATTR_NOSUID)()
 
 
 def raise_own_limits() -> None:

@@ -19,8 +19,10 @@ import traceback
 import types
 from importlib.machinery import SourceFileLoader
 
-from sandbox_runtime import ending, policy
-from sandbox_runtime.job import ExceptionInfo, Program, Refusal, Report
+import orjson
+
+from sandbox_runtime import ending, policy, wire
+from sandbox_runtime.job import End, ExceptionInfo, Program, Refusal, Report
 from sandbox_runtime.result import encode_result
 
 FILE = "main.py"
@@ -30,6 +32,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 # How deep the program's first frame stands below that of a main script: our own script's frame, and up to
 # Python 3.11 the call of exec too. With so many levels more it recurses exactly as deep.
 _LEVELS_BELOW = 1 if sys.version_info >= (3, 12) else 2
+_RECURSION_LIMIT = sys.getrecursionlimit()
 _PR_EPERM = "the jail refused a system call"
 
 
@@ -55,34 +58,40 @@ class Run:
 
     def start(self, began: float) -> None:
         """The next thing that happens is the program's first instruction."""
-        sys.setrecursionlimit(sys.getrecursionlimit() + _LEVELS_BELOW)
+        sys.setrecursionlimit(_RECURSION_LIMIT + _LEVELS_BELOW)
         self._started = time.monotonic()
         self._bind = self._started - began
 
     def finish(self) -> tuple[Report, bytes | None]:
         """End as CPython ends. ``self.error`` is what left the program's top frame, its traceback starting there."""
-        error = self.error
-        code = ending.show(error)
+        code = ending.show(self.error)
         ending.end_threads_and_call_atexit()
+        report, result = self.report(code)
+        self.error = None
+        self.namespace = {}
+        ending.flush()
+        ending.let_go()
+        ending.flush()
+        return report, result
+
+    def report(self, code: int) -> tuple[Report, bytes | None]:
+        """What the front is told, and the result's JSON. ``code`` is the exit code."""
         encoded = encode_result(self.namespace.get("result"), self._program.max_result)
-        end, detail = _classify(error, code)
+        end, detail = _classify(self.error, code)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
         report = Report(
             end=end,
             exit_code=code,
-            exception=_describe(error),
+            exception=_describe(self.error),
             findings=self._findings,
             result_repr=encoded.representation,
             warnings=encoded.warnings,
             detail=detail,
             bind=self._bind,
             run=time.monotonic() - self._started,
-            **_usage(),
+            cpu=usage.ru_utime + usage.ru_stime,
+            memory_peak=usage.ru_maxrss * 1024,
         )
-        error = self.error = None
-        self.namespace = {}
-        ending.flush()
-        ending.let_go()
-        ending.flush()
         return report, encoded.text
 
 
@@ -114,11 +123,15 @@ def rehearse() -> None:
     After fork every page is copied when it is first written to, reference counts included, at about two
     microseconds each. What is touched here is paid for before the request comes.
     """
-    program = Program.from_wire({"code": "result = str(1)\n"})
+    program = Program.from_wire(orjson.loads(b'{"code":"result = str(1)\\n"}'))
     run = prepare(program, None)
+    run.start(time.monotonic())
     if run.code is not None:
         exec(run.code, run.namespace)  # noqa: S102 - the line above
-    encode_result(run.namespace.get("result"), program.max_result)
+    report, result = run.report(ending.show(None))
+    ending.flush()
+    wire.encode(wire.Kind.RESULT, result or b"")
+    wire.encode_json(wire.Kind.DONE, report)
     ending.let_go()
 
 
@@ -178,12 +191,7 @@ def _main_module(program: Program) -> dict[str, object]:
     return namespace
 
 
-def _usage() -> dict[str, object]:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {"cpu": usage.ru_utime + usage.ru_stime, "memory_peak": usage.ru_maxrss * 1024}
-
-
-def _classify(error: BaseException | None, code: int) -> tuple[str, str | None]:
+def _classify(error: BaseException | None, code: int) -> tuple[End, str | None]:
     """Which end a finished program came to, and the limit's detail where a limit was behind it."""
     if error is None or (isinstance(error, SystemExit) and code == 0):
         return "ok", None
@@ -196,7 +204,7 @@ def _classify(error: BaseException | None, code: int) -> tuple[str, str | None]:
     return "exception", None
 
 
-def _classify_os_error(error: OSError) -> tuple[str, str | None]:
+def _classify_os_error(error: OSError) -> tuple[End, str | None]:
     if error.errno == errno.EFBIG and _stream_is_full():
         return "output", None
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

@@ -9,10 +9,13 @@ strings (unless two keys would become one).
 from __future__ import annotations
 
 import json
+import re
 import reprlib
 from dataclasses import dataclass
 
 import orjson
+
+from sandbox_runtime.wire import check_json
 
 MAX_REPR = 4096
 _EXACT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -35,6 +38,8 @@ def encode_result(value: object, limit: int) -> Encoded:
         return _refused(value, "encoding it ran out of memory; return less or raise memory_limit")
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         return _refused(value, _reason(error))
+    except BaseException as error:  # noqa: BLE001 - a subclass's methods are the program's and may raise anything
+        return _refused(value, f"its own methods raised {type(error).__name__}")
     if len(text) > limit:
         return _refused(value, f"its JSON has {len(text)} bytes, the limit is {limit} (LARS_MAX_RESULT_BYTES)")
     return Encoded(text)
@@ -51,8 +56,8 @@ def _exact_json(value: object) -> bytes:
 
 
 def _careful_json(value: object) -> bytes:
-    text = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-    orjson.loads(text)  # refuses lone surrogates and nesting that a reader of the reply could not take
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+    check_json(text)  # refuses nesting that a reader of the reply could not take
     _refuse_merging_keys(value)
     return text
 
@@ -76,7 +81,7 @@ def _key_text(key: object) -> object:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, RecursionError) or "recursion" in str(error).lower():
+    if isinstance(error, RecursionError) or re.search("recursion|depth limit", str(error)):
         return "it is nested too deeply"
     return str(error) or type(error).__name__
 

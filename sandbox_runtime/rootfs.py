@@ -52,9 +52,9 @@ def hidden_paths() -> tuple[str, ...]:
 
 def build(shown: tuple[str, ...], hidden: tuple[str, ...]) -> None:
     """Make the private root and enter it. The caller's mount namespace must be its own and private."""
-    linux.mount("root", _BASE, "tmpfs", linux.MS_NOSUID, "size=4m,nr_inodes=4096,mode=0755")
+    linux.mount("root", _BASE, "tmpfs", linux.MS_NOSUID, "size=4m,nr_inodes=4096,mode=0755")()
     os.mkdir(_BASE + _OLD)
-    linux.pivot_root(_BASE, _BASE + _OLD)
+    linux.pivot_root(_BASE, _BASE + _OLD)()
     os.chdir("/")
     os.mkdir(_EMPTY, 0o555)
     for path in shown:
@@ -68,18 +68,18 @@ def build(shown: tuple[str, ...], hidden: tuple[str, ...]) -> None:
         _write_file(path, text.encode())
     _copy_loader_cache()
     os.mkdir("/tmp", 0o1777)
-    linux.set_mount_attributes("/", linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NOSUID)
-    linux.unmount_lazily(_OLD)
+    linux.set_mount_attributes("/", linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NOSUID)()
+    linux.unmount_lazily(_OLD)()
 
 
 def _show(path: str) -> None:
     os.makedirs(path, 0o755, exist_ok=True)
-    linux.mount(_OLD + path, path, None, linux.MS_BIND | linux.MS_REC)
-    linux.set_mount_attributes(path, linux.MOUNT_ATTR_NODEV)
+    linux.mount(_OLD + path, path, None, linux.MS_BIND | linux.MS_REC)()
+    linux.set_mount_attributes(path, linux.MOUNT_ATTR_NODEV)()
 
 
 def _hide(path: str) -> None:
-    linux.mount(_EMPTY, path, None, linux.MS_BIND)
+    linux.mount(_EMPTY, path, None, linux.MS_BIND)()
 
 
 def _copy_library_links() -> None:
@@ -91,7 +91,7 @@ def _copy_library_links() -> None:
 def _show_device(name: str) -> None:
     path = f"/dev/{name}"
     _write_file(path, b"")
-    linux.mount(_OLD + path, path, None, linux.MS_BIND)
+    linux.mount(_OLD + path, path, None, linux.MS_BIND)()
 
 
 def _write_file(path: str, content: bytes) -> None:

@@ -28,6 +28,7 @@ Two channels, both sockets made by us before any foreign byte exists:
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -83,6 +84,28 @@ def decode_object(frame: Frame) -> dict[str, object]:
     if not isinstance(value, dict):
         raise WireError(f"{frame.kind.name}: expected an object, got {type(value).__name__}")
     return value
+
+
+def check_json(text: bytes) -> None:
+    """WireError unless ``text`` is JSON that every reader of a reply can take."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if "infinity" not in error.msg:
+            raise WireError(f"not JSON: {error}") from error
+        _check_json_of_large_numbers(text)
+
+
+def _check_json_of_large_numbers(text: bytes) -> None:
+    # orjson reads no integer above 1e308. This looks at the form alone, so digits cost nothing to convert.
+    try:
+        json.loads(text, parse_int=len, parse_float=len, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"not JSON: {error}") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 class Decoder:

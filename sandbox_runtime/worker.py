@@ -17,6 +17,8 @@ import socket
 import time
 from typing import NoReturn
 
+import orjson
+
 from sandbox_runtime import linux, wire
 from sandbox_runtime.jail import SCRATCH, JailError, Step, take
 from sandbox_runtime.job import Limits, Program, Report
@@ -24,7 +26,7 @@ from sandbox_runtime.program import Refused, Run, prepare, rehearse
 
 _JOB = 3  # the one descriptor a program has beside 0, 1 and 2
 _MAX_RUN = 64 << 20  # the service's own limits are lower; this bounds a fault of ours
-_CHUNK = 1 << 18
+_close_others = linux.close_from(_JOB + 1)
 _BALLAST = 8 << 20  # address space kept back so that the report of a MemoryError has room
 
 
@@ -71,19 +73,17 @@ def _keep_only(job: _socket.socket, null: int, out: int, err: int) -> None:
     os.dup2(out, 1)
     os.dup2(err, 2)
     os.dup2(job.detach(), _JOB, inheritable=False)
-    linux.close_from(_JOB + 1)
+    _close_others()
 
 
 def receive() -> Run:
     """Wait for one job, bind to its limits, prepare it. Never returns when the program must not run."""
-    decoder = wire.Decoder({wire.Kind.BIND: 4096, wire.Kind.RUN: _MAX_RUN, wire.Kind.DATA: _MAX_RUN})
-    frames: list[wire.Frame] = []
-    limits = Limits.from_wire(wire.decode_object(_next_frame(decoder, frames)))
+    limits = Limits.from_wire(orjson.loads(_next_frame(wire.Kind.BIND)))
     began = time.monotonic()
     _bind(limits)
     try:
-        program = Program.from_wire(wire.decode_object(_next_frame(decoder, frames)))
-        raw = _next_frame(decoder, frames).payload if program.has_data else None
+        program = Program.from_wire(orjson.loads(_next_frame(wire.Kind.RUN)))
+        raw = _next_frame(wire.Kind.DATA) if program.has_data else None
         _set_stdin(program.stdin)
         run = prepare(program, raw)
     except Refused as refused:
@@ -151,11 +151,24 @@ def _set_stdin(text: str | None) -> None:
     os.close(descriptor)
 
 
-def _next_frame(decoder: wire.Decoder, frames: list[wire.Frame]) -> wire.Frame:
-    while not frames:
-        chunk = os.read(_JOB, _CHUNK)
-        if not chunk:
-            os._exit(0)  # the front let go of an idle worker
-        frames.extend(decoder.feed(chunk))
-    return frames.pop(0)
+def _next_frame(kind: wire.Kind) -> bytes:
+    """The payload of the next frame, which the front has written and which must be of this kind."""
+    length, found = wire.HEADER.unpack(_exactly(wire.HEADER.size))
+    if found != kind or length > _MAX_RUN:
+        raise wire.WireError(f"frame {found} of {length} bytes where {kind.name} belongs")
+    return _exactly(length)
 
+
+def _exactly(size: int) -> bytes:
+    data = os.read(_JOB, size)
+    if len(data) == size:
+        return data
+    chunks = [data]
+    missing = size - len(data)
+    while missing:
+        chunk = os.read(_JOB, missing)
+        if not chunk:
+            os._exit(0)  # the front let go of this worker
+        chunks.append(chunk)
+        missing -= len(chunk)
+    return b"".join(chunks)

@@ -25,7 +25,10 @@ import orjson
 
 from sandbox_runtime import jail, linux, preload, probe, rootfs, wire, worker
 from sandbox_runtime.layers import Layer, LayerState
+from sandbox_runtime.program import Run
 
+# Freeing the zygote's objects on the way out would copy their pages in every worker.
+_kept: list[object] = []
 START_FAILURE = 3  # exit status of "could not start", as opposed to "died"
 _CONFIG_BYTES = 512 * 1024
 
@@ -41,7 +44,7 @@ class Config:
     forks: int
 
 
-def main() -> worker.Run:
+def main() -> Run:
     """Launch, serve for ever, and return only in a worker that holds a program to run."""
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
@@ -55,6 +58,7 @@ def main() -> worker.Run:
     except (jail.JailError, OSError, ValueError, KeyError, ImportError) as error:
         _tell(control, {"t": "failed", "message": f"{type(error).__name__}: {error}"})
         os._exit(START_FAILURE)
+    _kept.append((control, config, states, plan, zygote))
     zygote.serve()
     return worker.receive()
 
@@ -113,7 +117,7 @@ def _become_zygote(
     # The supervisor says go when it has reaped the launcher: only then is it our parent, whose death counts.
     if not control.recv(16):
         os._exit(0)
-    linux.set_parent_death_signal(signal.SIGKILL)
+    linux.set_parent_death_signal(signal.SIGKILL)()
     null = os.open("/dev/null", os.O_RDWR)
     for descriptor in (0, 1):
         os.dup2(null, descriptor)
@@ -234,7 +238,10 @@ class Zygote:
 
     def _reap(self, pidfd: int) -> None:
         child = self._children.pop(pidfd)
-        os.close(pidfd)  # which also takes it out of the epoll set
+        # Closing alone would not do: a worker forked a moment ago still holds a copy, so the event would come
+        # again, by then under the number of another worker.
+        self._epoll.unregister(pidfd)
+        os.close(pidfd)
         _, status, usage = os.wait4(child.pid, 0)
         cpu = usage.ru_utime + usage.ru_stime
         self._send(child.front, wire.Exited(child.serial, status, cpu, usage.ru_maxrss * 1024))

@@ -7,6 +7,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from functools import cache
 from types import TracebackType
@@ -72,6 +73,10 @@ class LoopThread:
         """The coroutine's result, or what it raised."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """The coroutine begins there; the future has its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def stop(self) -> None:
         """End the loop and its thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -126,5 +131,30 @@ class Sandboxes:
         """Run them at the same time; the outcomes in the order of ``jobs``."""
         return self._thread.call(self._gather(list(jobs), self.sandbox(off)))
 
+    def start(self, code: str, off: Iterable[Layer] = (), **options: Any) -> Future[Outcome]:
+        """Run one program beside what comes next; its outcome is the future's result."""
+        return self._thread.start(self.sandbox(off).pool.run(job(code, **options)))
+
+    def wait_busy(self, count: int, off: Iterable[Layer] = ()) -> None:
+        """Return when ``count`` programs are running."""
+        wait_until(lambda: self.figures(off)["busy"] >= count, f"{count} busy workers")
+
+    def settle(self, off: Iterable[Layer] = ()) -> None:
+        """Return when no program runs and the pool is full again."""
+
+        def quiet() -> bool:
+            figures = self.figures(off)
+            return figures["busy"] == figures["starting"] == 0 and figures["idle"] == self._size.idle
+
+        wait_until(quiet, "a pool at rest")
+
+    def figures(self, off: Iterable[Layer] = ()) -> dict[str, int]:
+        """The pool's own counts."""
+        return self._thread.call(_figures(self.sandbox(off)))
+
     async def _gather(self, jobs: list[Job], sandbox: LocalSandbox) -> list[Outcome]:
         return list(await asyncio.gather(*(sandbox.pool.run(work) for work in jobs)))
+
+
+async def _figures(sandbox: LocalSandbox) -> dict[str, int]:
+    return sandbox.pool.figures()

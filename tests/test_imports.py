@@ -72,8 +72,10 @@ FORBIDDEN_METHODS = frozenset(
 BROAD_HANDLERS: Mapping[tuple[str, str], str] = {
     ("sandbox_runtime/boot.py", "<module>"): "whatever the program raised is its outcome",
     ("sandbox_runtime/program.py", "_describe"): "the exception's __str__ is the program's",
-    ("sandbox_runtime/program.py", "_end_threads_and_atexit"): "CPython reports what ending threads raises",
-    ("sandbox_runtime/program.py", "_show"): "sys.excepthook may be the program's",
+    ("sandbox_runtime/ending.py", "_call_hook"): "sys.excepthook may be the program's",
+    ("sandbox_runtime/ending.py", "_leave"): "the status's __str__ and sys.stderr are the program's",
+    ("sandbox_runtime/ending.py", "end_threads_and_call_atexit"): "CPython reports what ending threads raises",
+    ("sandbox_runtime/result.py", "encode_result"): "a dict subclass's methods are the program's",
     ("sandbox_runtime/result.py", "safe_repr"): "__repr__ is the program's",
     (
         "service/http/exceptions.py",

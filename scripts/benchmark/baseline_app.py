@@ -1,4 +1,4 @@
-"""The baselines that speak HTTP, on the stack the service uses: ``python -m scripts.benchmark.baseline_app FD``.
+"""The baselines that speak HTTP, on the service's own stack: ``python -m scripts.benchmark.baseline_app FD``.
 
 ``/echo`` answers with the JSON it was sent. ``/cold`` runs the program in a new ``python3 -I -S -c``, with no
 jail, no limits and no pool: what a service without a zygote pays at least. FD is a listening socket.
@@ -46,7 +46,13 @@ def main() -> None:
     die_with_parent(signal.SIGKILL)
     app = Starlette(routes=[Route("/echo", echo, methods=["POST"]), Route("/cold", cold, methods=["POST"])])
     config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 

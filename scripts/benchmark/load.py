@@ -1,4 +1,4 @@
-"""The load client, a process of its own: ``python -m scripts.benchmark.load PLAN`` prints a result, both JSON.
+"""The load client, a process of its own: ``python -m scripts.benchmark.load PLAN`` prints a result.
 
 HTTP/1.1 keep-alive over raw protocols, the least that can be called a client, so that it does not become what
 is measured. Closed loop: every connection sends again when it has been answered. Open loop (``rate`` given):
@@ -24,7 +24,7 @@ _TICK_SECONDS = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send. ``rate`` in requests per second, None for a closed loop."""
+    """What to send, given as JSON. ``rate`` in requests per second, None for a closed loop."""
 
     port: int
     path: str
@@ -106,13 +106,15 @@ class _Client:
     async def run(self) -> Result:
         loop = asyncio.get_running_loop()
         for _ in range(self._plan.connections):
-            _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._plan.port)
+            _, connection = await loop.create_connection(
+                lambda: _Connection(self), "127.0.0.1", self._plan.port
+            )
             self._connections.append(connection)
         self._idle.extend(self._connections)
         began = time.monotonic()
         self._end = began + self._plan.seconds
         if self._plan.rate is None:
-            for connection in self._connections:
+            for _ in range(self._plan.connections):
                 self._dispatch(began)
             await asyncio.sleep(self._plan.seconds)
         else:

@@ -18,7 +18,7 @@ class NotReadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes: ``private`` is what would be freed if the process ended, ``resident`` all that it maps in memory."""
+    """Bytes: ``private`` would be freed if the process ended, ``resident`` is all that it maps in memory."""
 
     private: int
     resident: int

@@ -1,4 +1,4 @@
-"""The pool without HTTP: ``python -m scripts.benchmark.pool_probe COUNT`` prints seconds per program, JSON."""
+"""The pool without HTTP: ``python -m scripts.benchmark.pool_probe COUNT`` prints their seconds."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 def percentile(samples: Sequence[float], share: float) -> float:
-    """The smallest sample that at least ``share`` (0 to 1) of all samples do not exceed. ValueError on none."""
+    """The smallest sample that at least a ``share`` (0 to 1) of all does not exceed. ValueError on none."""
     if not samples:
         raise ValueError("percentile of no samples")
     if not 0 <= share <= 1:

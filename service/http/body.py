@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
+import sys
 from contextlib import aclosing
 from typing import Any
 
@@ -50,8 +53,8 @@ async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str,
     if not body:
         raise MalformedJson("the body is empty; send a JSON object")
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        value = _parse(body)
+    except json.JSONDecodeError as error:  # orjson's errors are of this class too
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedJson(
             f"the body is not JSON: {error.msg} at {where}", line=error.lineno, column=error.colno
@@ -59,6 +62,28 @@ async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str,
     if not isinstance(value, dict):
         raise ValidationFailed([FieldError("body", "is not a JSON object", "send {...}", value=value)])
     return body, value
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if "infinity" not in error.msg:
+            raise
+    # orjson reads no number above 1e308, but an integer may have any number of digits.
+    try:
+        return json.loads(body, parse_int=_integer, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise json.JSONDecodeError("nested too deeply", "", 0) from None
+
+
+def _integer(digits: str) -> int | float:
+    # Beyond Python's own limit only the size matters: every field's ceiling is lower.
+    return int(digits) if len(digits) <= sys.int_info.default_max_str_digits else math.inf
+
+
+def _refuse_constant(name: str) -> None:
+    raise json.JSONDecodeError(f"{name} is no JSON", "", 0)
 
 
 def _declared_length(request: Request) -> int | None:

@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 _PROOF = Program(code="result = 6 * 7")
 _PROOF_LIMITS = JobLimits(timeout=10.0, cpu=10.0, memory=256 << 20, file_size=1 << 20, output=4096)
 _MAX_START_FAILURES = 5
+_REFILL_PARTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +229,14 @@ class Pool:
         live = sum(channel.live for channel in self._channels)
         starting = sum(channel.starting for channel in usable)
         wanted = self._size.idle + len(self._waiting) - len(self._idle) - starting
-        for _ in range(min(wanted, self._size.workers - live)):
-            min(usable, key=lambda channel: channel.live).spawn(1)
+        if not self._waiting and wanted < self._size.idle // _REFILL_PARTS:
+            return  # a message wakes the zygote: ask for several at once while there are enough
+        missing = min(wanted, self._size.workers - live)
+        share = math.ceil(missing / len(usable))
+        for channel in sorted(usable, key=_live):
+            if missing > 0:
+                channel.spawn(min(share, missing))
+                missing -= share
 
     async def _prove(self, channel: Channel, worker: Worker) -> None:
         """Run one program in the first worker of a zygote."""
@@ -256,6 +263,10 @@ class Pool:
     def _close_if_finished(self, channel: Channel) -> None:
         if channel.retired and not channel.live:
             channel.close()
+
+
+def _live(channel: Channel) -> int:
+    return channel.live
 
 
 def _ignore(_: int) -> None:

@@ -69,7 +69,7 @@ def _concluded_by_us(reason: KillReason, ending: Ending) -> Conclusion:
 def _concluded_by_itself(report: Report, ending: Ending) -> Conclusion:
     details = {
         "memory": f"memory_limit of {ending.limits.memory} bytes was reached; use less memory or raise memory_limit",
-        "output": f"a stream reached {ending.largest_stream} bytes, the limit is {ending.limits.file_size}; print less",
+        "output": _output_detail(ending),
         "disk": f"scratch files reached their limit of {ending.limits.file_size} bytes; write less",
         "syscall": f"{report.detail}; programs have no network and start no processes",
     }
@@ -90,9 +90,15 @@ def _concluded_by_the_kernel(status: int, ending: Ending) -> Conclusion:
         return Conclusion("syscall", code, "the program made a system call of a foreign architecture")
     if number in (signal.SIGXCPU, signal.SIGKILL) and (ending.cpu or 0) >= ending.limits.cpu:
         return Conclusion("cpu", code, _cpu_detail(ending))
+    if number == signal.SIGXFSZ and ending.largest_stream >= ending.limits.file_size:
+        return Conclusion("output", code, _output_detail(ending))
     if number == signal.SIGXFSZ:
         return Conclusion("disk", code, f"a file reached the limit of {ending.limits.file_size} bytes; write less")
     return Conclusion("signal", code, _signal_detail(number))
+
+
+def _output_detail(ending: Ending) -> str:
+    return f"a stream reached {ending.largest_stream} bytes, the limit is {ending.limits.file_size}; print less"
 
 
 def _cpu_detail(ending: Ending) -> str:

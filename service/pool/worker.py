@@ -13,8 +13,6 @@ import signal
 import socket
 import time
 
-import orjson
-
 from sandbox_runtime import wire
 from sandbox_runtime.job import Limits, Report
 from service.errors import WorkerLost
@@ -90,12 +88,14 @@ class Worker:
 
     def lost(self) -> None:
         """Its zygote is gone, and the kernel has killed it with it."""
-        if self._done is not None and not self._done.done():
-            self._readable()
-            if not self._done.done():
-                self._done.set_exception(WorkerLost())
-        else:
+        if self._done is None:
             self.destroy()
+            return
+        self._gone.set()
+        if not self._done.done():
+            self._readable()
+        if not self._done.done():
+            self._done.set_exception(WorkerLost())
 
     def kill(self, reason: KillReason | None = None) -> None:
         """SIGKILL, whatever it is doing. Nothing survives it: a worker can start no process."""
@@ -157,7 +157,7 @@ class Worker:
 
     def _take(self, frame: wire.Frame) -> None:
         if frame.kind is wire.Kind.RESULT and self._result is None and self._report is None:
-            _check_json(frame.payload)
+            wire.check_json(frame.payload)
             self._result = frame.payload
         elif frame.kind is wire.Kind.DONE and self._report is None:
             self._report = Report.from_wire(wire.decode_object(frame))
@@ -236,11 +236,3 @@ class Worker:
             usage=Usage(ended - began, cpu, peak),
             timing=timing,
         )
-
-
-def _check_json(text: bytes) -> None:
-    """A result goes into the reply as it is, so it must be JSON, whoever wrote it."""
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise wire.WireError(f"RESULT: not JSON: {error}") from error

@@ -205,7 +205,6 @@ class Zygotes:
         """It has closed its end, so it is dying. SIGCHLD will say so, unless that came before its hello."""
         zygote = self._standing[identity].zygote
         self._loop.mute(zygote.control)
-        zygote.kill()
         try:
             os.waitid(os.P_PID, zygote.pid or 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:

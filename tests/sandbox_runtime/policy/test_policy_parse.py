@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import bisect
 import inspect
+import subprocess
+import sys
 import textwrap
 import warnings
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox_runtime.policy import Allowed, Invalid, Policy, Rejected, describe, findings, judge
+import sandbox_runtime
+from sandbox_runtime.policy import Allowed, Invalid, Policy, Rejected, check_text, describe, findings, judge
 from tests.sandbox_runtime.policy.policy_cases import (
     CAP,
     PROGRAM,
@@ -162,3 +166,47 @@ def test_never_raises(policy: Policy, source: str) -> None:
         assert isinstance(verdict.error, SyntaxError)
     else:
         assert isinstance(describe(findings(verdict.tree)), str)
+
+
+@pytest.mark.parametrize("source", ["x = 1", "((((", "import os"])
+def test_text_check_does_not_parse(source: str) -> None:
+    assert check_text(source, 100) is None
+
+
+def test_text_check_is_the_judges_own() -> None:
+    for source in ("x" * 101, "'\0'", "'\ud800'"):
+        assert check_text(source, 100) == judge(source, PROGRAM, max_bytes=100)
+
+
+_STARVED = """
+import resource
+from sandbox_runtime.policy import POLICIES, judge
+
+judge("x.real", POLICIES["restricted"], max_bytes=100)
+with open("/proc/self/statm") as file:
+    mapped = int(file.read().split()[0]) * resource.getpagesize()
+source = "a.real;" * 40_000
+resource.setrlimit(resource.RLIMIT_AS, (mapped + {spare} * 1024 * 1024, resource.RLIM_INFINITY))
+verdict = judge(source, POLICIES["restricted"], max_bytes=len(source))
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(type(verdict).__name__, getattr(verdict, "rule", None))
+"""
+
+
+@pytest.mark.parametrize(
+    ("spare", "outcome"),
+    [
+        pytest.param(4, "Rejected parse", id="not enough for the parser"),
+        pytest.param(1024, "Allowed None", id="control: enough"),
+    ],
+)
+def test_lack_of_memory_is_a_refusal(spare: int, outcome: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _STARVED.format(spare=spare)],
+        env={"PYTHONPATH": str(Path(sandbox_runtime.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (done.stdout.strip(), done.stderr) == (outcome, "")

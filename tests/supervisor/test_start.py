@@ -1,0 +1,160 @@
+"""What cannot start ends with one sentence and exit status 1, and is not tried for ever."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.supervisor.load import Load
+from tests.supervisor.processes import children
+from tests.supervisor.serving import ROOT, Service, running, serving, wait_until
+
+SERVE = (sys.executable, "-m", "service", "serve", "--port", "0")
+BARE = (sys.executable, str(ROOT / "tests" / "supervisor" / "bare.py"))
+HELLO_AND_DEATH = """\
+import json, os, socket, sys
+sys.path[:0] = sys.argv[-2:]
+from sandbox_runtime.layers import Layer, LayerState
+control = socket.socket(fileno=int(sys.argv[7]))
+pid = os.fork()
+if pid:
+    control.send(json.dumps({"t": "launched", "pid": pid}).encode())
+    os._exit(0)
+control.recv(1 << 20) == b"go" or control.recv(16)
+layers = [LayerState(layer, True).as_json() for layer in Layer]
+control.send(json.dumps({"t": "hello", "layers": layers, "modules": []}).encode())
+"""
+
+
+def bare(directory: Path, case: str, **variables: str) -> AbstractContextManager[Service]:
+    return running((*BARE, case), directory, **variables)
+
+
+def script(path: Path, interpreter: str, text: str) -> str:
+    path.write_text(f"#!{interpreter}\n{text}")
+    path.chmod(0o755)
+    return str(path)
+
+
+def last_line(service: Service) -> str:
+    return service.errors.splitlines()[-1]
+
+
+def test_a_floor_that_the_host_does_not_reach_is_one_sentence(tmp_path: Path) -> None:
+    with running(SERVE, tmp_path, LARS_SANDBOX_FLOOR="cgroup_limits") as service:
+        assert service.popen.wait(20) == 1
+        assert re.fullmatch(
+            r"lars: the sandbox could not start: isolation is below LARS_SANDBOX_FLOOR: cgroup_limits: .+ \(.+\)\n",
+            service.errors,
+        ), service.errors
+        assert service.output == ""
+
+
+def test_a_busy_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with running((*SERVE[:-1], port), tmp_path) as service:
+            assert service.popen.wait(20) == 1
+            assert service.errors == (
+                f"lars: port {port} on 127.0.0.1 is in use; stop what holds it, or choose another with --port\n"
+            )
+
+
+def test_a_zygote_that_cannot_enter_its_jail_is_one_sentence(tmp_path: Path) -> None:
+    with bare(tmp_path, "zygote filter") as service:
+        assert service.popen.wait(20) == 1
+        assert re.fullmatch(
+            r"lars: the sandbox could not start: JailError: seccomp of the zygote: .+\n", service.errors
+        ), service.errors
+
+
+def test_workers_that_cannot_enter_their_jail_end_the_start(tmp_path: Path) -> None:
+    with bare(tmp_path, "worker filter", LARS_ZYGOTES="1") as service:
+        assert service.popen.wait(20) == 1
+        assert last_line(service) == "lars: no worker could run a program; the lines above name the step"
+        failures = service.events("worker_start_failed")
+        assert {failure["step"] for failure in failures} == {"seccomp of the worker"}
+        assert [failure["failures"] for failure in failures] == [1, 2, 3, 4, 5]
+
+
+def test_a_base_python_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with bare(tmp_path, "other python", FAKE_PYTHON=str(tmp_path / "python")) as service:
+        assert service.popen.wait(20) == 1
+        assert service.errors == (
+            "lars: the sandbox could not start: the base Python cannot be run: "
+            f"[Errno 2] No such file or directory: '{tmp_path}/python'\n"
+        )
+
+
+def test_a_base_python_that_ends_at_once_is_one_sentence(tmp_path: Path) -> None:
+    with bare(tmp_path, "other python", FAKE_PYTHON="/bin/false") as service:
+        assert service.popen.wait(20) == 1
+        assert re.fullmatch(r"lars: the sandbox could not start: .*the zygote.*\n", service.errors), service.errors
+
+
+def test_a_zygote_that_says_hello_and_dies_is_a_failure_to_start(tmp_path: Path) -> None:
+    fake = script(tmp_path / "python", sys.executable, HELLO_AND_DEATH)
+    with bare(tmp_path, "other python", FAKE_PYTHON=fake) as service:
+        assert service.popen.wait(20) == 1
+        assert re.fullmatch(
+            r"lars: the sandbox could not start: it ended with exit code (0|None) before it had run a program",
+            last_line(service),
+        ), service.errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_zygote_that_hangs_as_it_starts_does_not_make_the_supervisor_deaf(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    fake = script(tmp_path / "python", "/bin/sh", "exec sleep 60\n")
+    with bare(tmp_path, "other python", FAKE_PYTHON=fake, LARS_ZYGOTES="1") as service:
+        wait_until(lambda: _sleeps(service), "the zygote hangs")
+        service.popen.send_signal(number)
+        assert service.popen.wait(2) == 0
+        assert service.errors == ""
+
+
+def test_a_base_python_that_goes_away_later_is_tried_a_few_times_and_then_ends_the_service(
+    tmp_path: Path,
+) -> None:
+    link = tmp_path / "python"
+    link.symlink_to(getattr(sys, "_base_executable"))  # noqa: B009 - typeshed does not have it
+    with bare(tmp_path, "other python", FAKE_PYTHON=str(link), LARS_ZYGOTES="1") as service:
+        service.wait_ready()
+        link.unlink()
+        service.zygotes[0].kill()
+        assert service.popen.wait(20) == 1
+        assert len(service.events("zygote_died")) == 1
+        assert [line["restart_in"] for line in service.events("zygote_could_not_start")] == [0, 0, 0.2, 0.4]
+        assert last_line(service).startswith("lars: the sandbox could not start: the base Python cannot be run:")
+
+
+def test_a_front_that_cannot_start_is_tried_a_few_times_and_then_ends_the_service(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "uvicorn.py").write_text("raise SystemExit(9)\n")
+    with running(SERVE, tmp_path, PYTHONPATH=str(tmp_path / "broken")) as service:
+        assert service.popen.wait(20) == 1
+        assert [line["restart_in"] for line in service.events("front_could_not_start")] == [0, 0, 0.2, 0.4, None]
+        assert last_line(service) == "lars: the HTTP front could not start; its last lines above say why"
+
+
+async def test_zygotes_that_are_worn_are_replaced_without_a_failed_request(tmp_path: Path) -> None:
+    with serving(tmp_path, LARS_ZYGOTE_MAX_FORKS="60") as service:
+        first = set(service.zygotes)
+        load = Load(service.url)
+        await load.strike(lambda: None, before=1, after=500)
+        assert load.failures() == {}
+        wait_until(lambda: not any(zygote.lives for zygote in first), "the first zygotes have left")
+        wait_until(lambda: len(service.zygotes) == 2, "two zygotes stand")
+        assert service.events("zygote_died") == []
+        assert len({line["zygote"] for line in service.events("zygote_gone")}) >= 4
+
+
+def _sleeps(service: Service) -> bool:
+    return any(child.command.startswith("sleep 60") for child in children(service.supervisor))

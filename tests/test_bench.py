@@ -1,0 +1,287 @@
+"""The bench: its arithmetic, its load client, and one row from end to end. How fast anything is, is no test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.benchmark import contest, memory, overload, processes, report, rows, stats
+from scripts.benchmark.load import Plan, Result
+from tests.support import wait_until
+
+BENCH = Path(__file__).resolve().parent.parent / "scripts" / "bench.py"
+SAMPLES = st.lists(st.floats(0, 1e6), min_size=1, max_size=50)
+
+# -- arithmetic ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.0, 1), (0.5, 5), (0.9, 9), (0.91, 10), (0.99, 10), (1.0, 10)]
+)
+def test_percentile_is_a_sample_that_the_share_does_not_exceed(share: float, expected: int) -> None:
+    assert stats.percentile([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], share) == expected
+
+
+@given(SAMPLES, st.floats(0, 1))
+def test_percentile_covers_its_share_and_no_smaller_sample_does(samples: list[float], share: float) -> None:
+    found = stats.percentile(samples, share)
+    assert found in samples
+    assert sum(sample <= found for sample in samples) >= share * len(samples)
+    assert sum(sample < found for sample in samples) < max(share * len(samples), 1)
+
+
+@given(SAMPLES)
+def test_the_median_lies_in_the_middle_of_the_spread(samples: list[float]) -> None:
+    spread = stats.Spread.of(samples)
+    assert spread.low <= spread.median <= spread.high
+    assert sum(sample < spread.median for sample in samples) <= len(samples) / 2
+    assert sum(sample > spread.median for sample in samples) <= len(samples) / 2
+
+
+def test_the_median_of_an_even_number_is_between_the_two_in_the_middle() -> None:
+    assert stats.median([4, 1, 3, 2]) == 2.5
+
+
+def test_nothing_is_computed_from_nothing() -> None:
+    for compute in (stats.median, stats.Spread.of, lambda samples: stats.percentile(samples, 0.5)):
+        with pytest.raises(ValueError, match="no samples"):
+            compute([])
+    with pytest.raises(ValueError, match="expected 0 to 1"):
+        stats.percentile([1], 1.5)
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    assert stats.ratios([10, 30], [20, 15]) == [0.5, 2.0]
+    with pytest.raises(ValueError, match="2 rounds against 1"):
+        stats.ratios([1, 2], [1])
+    with pytest.raises(ValueError, match="nothing was measured"):
+        stats.ratios([1], [0])
+
+
+# -- rows ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "verdict"),
+    [
+        (rows.FORK_GOAL, 0.60, "reached"),
+        (rows.FORK_GOAL, 0.59, "NOT REACHED"),
+        (rows.COLD_P50_GOAL, 0.10, "reached"),
+        (rows.COLD_P50_GOAL, 0.11, "NOT REACHED"),
+        (None, 0.5, "information"),
+    ],
+)
+def test_a_verdict_compares_the_median_with_the_goal(
+    goal: rows.Goal | None, value: float, verdict: str
+) -> None:
+    spread = stats.Spread(value, value / 10, value * 10)
+    assert rows.Row("x", "y", "1", "2", spread, goal).verdict == verdict
+
+
+def test_a_comparison_divides_what_its_own_two_contenders_gave() -> None:
+    comparison = rows.Comparison("cold", "p50", "cold", 1, rows.p50, rows.COLD_P50_GOAL)
+    execute, cold = comparison.matches()
+    samples: contest.Contest = {
+        execute: [contest.Sample(100, 0.001), contest.Sample(100, 0.003)],
+        cold: [contest.Sample(10, 0.010), contest.Sample(10, 0.010)],
+    }
+    row = comparison.row(samples)
+    assert row.value is not None
+    assert row.value.median == pytest.approx(0.2)
+    assert (row.measured, row.baseline, row.verdict) == ("2.00 ms", "10.00 ms", "NOT REACHED")
+
+
+def test_the_overload_rows_tell_goodput_refusals_and_everything_else() -> None:
+    flood = Result(
+        seconds=2.0,
+        latencies={"200": [0.1] * 190, "503": [0.001] * 99 + [0.5], "500": [0.2] * 3},
+        completed={"200": 180, "503": 100, "500": 3},
+        unanswered=4,
+        untold=5,
+    )
+    goodput, answers, refusals, others = overload.rows_of([overload.Round(100.0, flood)])
+    assert goodput.value == stats.Spread(0.9, 0.9, 0.9)
+    assert goodput.verdict == "reached"
+    assert answers.measured == "p50 100.00 ms, p99 100.00 ms"
+    assert refusals.measured == "p50 1.00 ms, p99 1.00 ms"
+    assert refusals.baseline == "100 of 293"
+    assert others.measured == "3 other statuses, 4 unanswered, 5 of 503 without Retry-After"
+
+
+def test_the_table_has_compared_rows_first_and_tells_the_rest() -> None:
+    told = rows.Row("timing", "the rest", "1.00 ms", "")
+    compared = rows.Row("fork", "throughput", "60/s", "100/s", stats.Spread(0.6, 0.5, 0.7), rows.FORK_GOAL)
+    head, rule, first, empty, last = report.table([told, compared]).splitlines()
+    assert head.split() == ["row", "what", "measured", "baseline", "ratio", "(low-high)", "goal"]
+    assert set(rule) == {"-", " "}
+    assert first.split() == [
+        "fork",
+        "throughput",
+        "60/s",
+        "100/s",
+        "0.60",
+        "(0.50-0.70)",
+        ">=",
+        "0.60",
+        "reached",
+    ]
+    assert (empty, last) == ("", "timing: the rest: 1.00 ms")
+
+
+def test_memory_is_private_clean_and_dirty() -> None:
+    text = "55d0-7ffc ---p 00000000 00:00 0 [rollup]\nRss: 900 kB\nPrivate_Clean: 1 kB\nPrivate_Dirty: 2 kB\n"
+    assert memory.parse_rollup(text) == memory.Memory(private=3 * 1024, resident=900 * 1024)
+
+
+def test_the_cpu_has_a_name_on_every_architecture() -> None:
+    assert report.cpu_model("processor: 0\nmodel name\t: Some CPU\n") == "Some CPU"
+    assert report.cpu_model("processor: 0\n") == os.uname().machine
+
+
+# -- the load client -------------------------------------------------------------------------------------
+
+Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def server(answer: Answer) -> AsyncIterator[int]:
+    """The port of a server that reads whole requests and answers each in the given way."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+                assert await reader.readexactly(length) == b'{"a":1}'
+                await answer(writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield listening.sockets[0].getsockname()[1]
+    finally:
+        listening.close()
+
+
+async def run_load(
+    answer: Answer, *, connections: int = 4, seconds: float = 0.2, rate: float | None = None
+) -> Result:
+    async with server(answer) as port:
+        plan = Plan(port, "/x", '{"a":1}', connections, seconds, rate)
+        return await asyncio.to_thread(processes.load, plan)
+
+
+async def say(writer: asyncio.StreamWriter, status: str, headers: str = "", body: str = "ok") -> None:
+    text = f"HTTP/1.1 {status}\r\n{headers}content-length: {len(body)}\r\n\r\n{body}"
+    for half in (text[:40], text[40:]):
+        writer.write(half.encode())
+        await writer.drain()
+
+
+async def test_a_closed_loop_sends_again_when_answered() -> None:
+    result = await run_load(lambda writer: say(writer, "200 OK"))
+    assert set(result.latencies) == {"200"}
+    assert len(result.latencies["200"]) > 4
+    assert 0 < result.completed["200"] <= len(result.latencies["200"])
+    assert result.unanswered == 0
+
+
+async def test_an_open_loop_sends_what_is_due_however_slow_the_answers_are() -> None:
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.1)
+        await say(writer, "200 OK")
+
+    result = await run_load(slowly, connections=1, rate=50.0)
+    assert len(result.latencies["200"]) == 10
+    # Answers come one each 100 ms to requests due each 20 ms: the last waits for all before it.
+    assert max(result.latencies["200"]) >= 10 * 0.1 - 9 * 0.02
+
+
+async def test_refusals_are_counted_and_those_that_do_not_say_when_to_retry() -> None:
+    said = iter(range(1_000_000))
+
+    def refuse(writer: asyncio.StreamWriter) -> Awaitable[None]:
+        return say(writer, "503 Service Unavailable", "retry-after: 1\r\n" if next(said) % 2 else "")
+
+    result = await run_load(refuse, rate=50.0)
+    assert len(result.latencies["503"]) == 10
+    assert result.untold == 5
+    assert result.rate() == 0
+
+
+async def test_a_connection_that_is_cut_is_a_request_without_an_answer() -> None:
+    sent = iter(range(1_000_000))
+
+    async def cut_the_first(writer: asyncio.StreamWriter) -> None:
+        if next(sent) == 0:
+            writer.transport.abort()
+        else:
+            await say(writer, "200 OK")
+
+    result = await run_load(cut_the_first)
+    assert result.unanswered == 1
+
+
+async def test_a_server_that_answers_nothing_is_an_error() -> None:
+    async def cut(writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    with pytest.raises(processes.BenchError, match="nothing answered on port"):
+        await run_load(cut)
+
+
+# -- end to end ------------------------------------------------------------------------------------------
+
+
+def test_one_row_is_measured_printed_and_written(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    command = [sys.executable, str(BENCH), "--quick", "--only", "memory", "--json", str(figures)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert f"{len(os.sched_getaffinity(0))} cores" in done.stdout.splitlines()[0]
+    assert "private memory of an idle worker" in done.stdout
+    written = json.loads(figures.read_text())
+    assert {row["name"] for row in written["rows"]} == {"memory"}
+    if os.geteuid() == 0:
+        value = written["rows"][0]["value"]
+        assert 0 < value["low"] <= value["median"] <= value["high"]
+    else:
+        assert "needs root" in written["rows"][0]["baseline"]
+
+
+def test_an_unknown_row_is_wrong_usage() -> None:
+    done = subprocess.run(
+        [sys.executable, BENCH, "--only", "speed"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "invalid choice: 'speed'" in done.stderr
+
+
+def test_a_bench_that_is_stopped_ends_what_it_has_started() -> None:
+    with subprocess.Popen([sys.executable, BENCH, "--only", "timing"], stdout=subprocess.PIPE) as bench:
+        wait_until(lambda: len(_descendants(bench.pid)) > 3, "a service with zygotes and a front")
+        descendants = _descendants(bench.pid)
+        bench.send_signal(signal.SIGTERM)
+        assert bench.wait(30) == 128 + signal.SIGTERM
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in descendants), "nothing is left")
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        near = memory.children(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return near + [pid for child in near for pid in _descendants(child)]
