@@ -88,6 +88,7 @@ async def serve(settings: Settings, listener: socket.socket, control_socket: soc
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(settings.shutdown_seconds),
     )

@@ -6,6 +6,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox_runtime.domain import OneShot
 from service.execution.request import edge, parse_execute
 from service.execution.response import refusal_of, render
 from service.http.body import read_json_text
@@ -13,6 +14,8 @@ from service.http.disconnect import DisconnectWatch
 from service.http.record import record_of
 from service.pool.job import Outcome
 from service.state import state_of
+
+ANONYMOUS = "anonymous"  # nobody has to say who they are yet
 
 
 async def execute(request: Request) -> Response:
@@ -32,7 +35,8 @@ async def execute(request: Request) -> Response:
 
 def _record(request: Request, outcome: Outcome) -> None:
     record = record_of(request.scope)
-    record.domain = "oneshot"
+    record.principal = ANONYMOUS
+    record.domain = OneShot.kind
     record.verdict = outcome.verdict
     record.queue_ms = outcome.timing.queue * 1000
     record.bind_ms = outcome.timing.bind * 1000

@@ -389,7 +389,7 @@ def test_code_too_long(service: Service) -> None:
     ("code", "rule", "line", "column"),
     [
         ("x = 1\nimport os", "import", 2, 8),
-        ("x = ().__class__", "attribute", 1, 8),
+        ("x = ().__class__", "underscore", 1, 8),
         ("x = 1\ny = '\0'", "parse", 2, 6),
     ],
 )

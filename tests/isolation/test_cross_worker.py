@@ -30,7 +30,7 @@ time.sleep(SECONDS)
 threads = [threading.Thread(target=int) for _ in range(20)]
 [t.start() for t in threads], [t.join() for t in threads]
 after = (os.getpriority(0, 0), sorted(os.sched_getaffinity(0)), __import__('resource').getrlimit(7))
-print(before == after, open('secret').read(), secret[:10].decode(), os.listdir('.'))
+print(before == after, open('secret').read(), secret[:10].decode(), sorted(os.listdir('.')))
 """
 _WELL = Exact("ok", 0, "True the victim has this file the victim ['main.py', 'secret']\n")
 _NEIGHBOURS = "others = [pid for pid in range(2, os.getpid() + 40) if pid != os.getpid()]\n"
@@ -46,9 +46,10 @@ def sandboxes() -> Iterator[Sandboxes]:
 class Pair:
     """A victim that is running while ``attack`` is called; ``outcome`` waits for its end."""
 
-    def __init__(self, sandboxes: Sandboxes, seconds: float = 1.0) -> None:
+    def __init__(self, sandboxes: Sandboxes, seconds: float = 0.7) -> None:
         self._sandboxes = sandboxes
         self._victim: Future[Outcome] = sandboxes.start(_VICTIM.replace("SECONDS", str(seconds)))
+        sandboxes.wait_busy(1)
 
     def attack(self, program: str, **options: Any) -> Exact:
         """What the attacker saw; the victim was still running when it had ended."""

@@ -32,7 +32,7 @@ print({call(NR_unshare, kind) for kind in kinds}, {call(NR_clone, kind | 0x10f00
         "new user namespace",
         "print(call(NR_unshare, 0x10000000))",
         says("EPERM"),
-        layers=_SECCOMP,
+        layers=(Layer.SECCOMP, Layer.WORKER_USER_NAMESPACE),
         control=says("0"),
     ),
     _denied("entering a namespace by descriptor", "NR_setns, 3, 0", "NR_setns, 0, 0x10000000"),
