@@ -1,13 +1,16 @@
 """How a program ends: what CPython does between the last instruction of the main script and exit(3).
 
-The order is that of ``Py_RunMain``: print the exception (``PyErr_Print``), wait for threads, call atexit, flush,
-let go of the standard streams and of ``__main__`` so that finalizers run. docs/execution.md lists what differs.
+The order is that of ``Py_RunMain``: print the exception (``PyErr_Print``), wait for threads, call atexit,
+flush, let go of the standard streams and of ``__main__`` so that finalizers run. What differs stands in
+docs/execution.md.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
+import os
 import sys
 import threading
 
@@ -55,7 +58,7 @@ def let_go() -> None:
     ``finalize_modules`` in Python/pylifecycle.c: the streams and the last exception first, then ``__main__``,
     whose dict dies in order or, when a function of it makes that a cycle, by the collector.
     """
-    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__  # type: ignore[assignment]
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
     for name in ("last_type", "last_value", "last_traceback", "last_exc"):
         vars(sys).pop(name, None)
     sys.modules.pop("__main__", None)
@@ -89,8 +92,12 @@ def _display(error: BaseException) -> None:
 
 
 def _complain(line: str) -> None:
-    if sys.stderr is not None:
-        print(line, file=sys.stderr)
+    """PySys_WriteStderr: to the program's stream, and when that fails to the descriptor."""
+    try:
+        sys.stderr.write(f"{line}\n")
+    except BaseException:  # noqa: BLE001 - the stream is the program's and may raise anything
+        with contextlib.suppress(OSError):
+            os.write(2, f"{line}\n".encode(errors="backslashreplace"))
 
 
 def _leave(error: SystemExit) -> int:
@@ -100,10 +107,9 @@ def _leave(error: SystemExit) -> int:
         return 0
     if isinstance(code, int):
         return code & 0xFF if -_LONG_MAX - 1 <= code <= _LONG_MAX else _OVERFLOW
-    stream = sys.stderr or sys.__stderr__
     try:
-        stream.write(str(code))
-    except BaseException:  # noqa: BLE001, S110 - __str__ and the stream are the program's; CPython goes on
-        pass
-    _complain("")
+        text = str(code)
+    except BaseException:  # noqa: BLE001 - __str__ is the program's and may raise anything
+        text = ""
+    _complain(text)
     return 1

@@ -63,7 +63,7 @@ class Run:
         self._bind = self._started - began
 
     def finish(self) -> tuple[Report, bytes | None]:
-        """End as CPython ends. ``self.error`` is what left the program's top frame, its traceback starting there."""
+        """End as CPython ends. ``self.error`` is what left the top frame; its traceback starts there."""
         code = ending.show(self.error)
         ending.end_threads_and_call_atexit()
         report, result = self.report(code)
@@ -221,7 +221,9 @@ def _stream_is_full() -> bool:
 
 def _caller(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].name}, line {frames[-1].lineno}: {frames[-1].line}"[:200] if frames else "the program"
+    return (
+        f"{frames[-1].name}, line {frames[-1].lineno}: {frames[-1].line}"[:200] if frames else "the program"
+    )
 
 
 def _describe(error: BaseException | None) -> ExceptionInfo | None:

@@ -41,7 +41,9 @@ def encode_result(value: object, limit: int) -> Encoded:
     except BaseException as error:  # noqa: BLE001 - a subclass's methods are the program's and may raise anything
         return _refused(value, f"its own methods raised {type(error).__name__}")
     if len(text) > limit:
-        return _refused(value, f"its JSON has {len(text)} bytes, the limit is {limit} (LARS_MAX_RESULT_BYTES)")
+        return _refused(
+            value, f"its JSON has {len(text)} bytes, the limit is {limit} (LARS_MAX_RESULT_BYTES)"
+        )
     return Encoded(text)
 
 
@@ -107,5 +109,5 @@ def safe_repr(value: object) -> str:
         return _Short().repr(value)[:MAX_REPR].encode(errors="backslashreplace").decode()
     except MemoryError:
         return f"<{type(value).__name__}: no memory left for its repr>"
-    except BaseException as error:  # the program's own __repr__ may raise anything, SystemExit included
+    except BaseException as error:  # noqa: BLE001 - the program's __repr__ may raise anything
         return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"

@@ -91,7 +91,10 @@ def _plan(config: Config, states: tuple[LayerState, ...]) -> jail.JailPlan:
 
 
 def _tell(control: socket.socket, body: dict[str, object]) -> None:
-    control.send(orjson.dumps(body))
+    try:
+        control.send(orjson.dumps(body))
+    except OSError:
+        os._exit(START_FAILURE)  # the supervisor has given up, and there is nobody to tell
 
 
 def _launch(control: socket.socket, plan: jail.JailPlan) -> None:
@@ -125,8 +128,8 @@ def _become_zygote(
     steps = (jail.worker_steps(plan, readable), jail.announced_steps(plan))
     jail.take(jail.zygote_steps(plan))
     zygote = Zygote(control, steps, forks)
-    _tell(control, {"t": "hello", "layers": [state.as_json() for state in states], "modules": preload.loaded()})
     preload.hide_ourselves()
+    _tell(control, {"t": "hello", "layers": [state.as_json() for state in states], "modules": preload.loaded()})
     gc.collect()
     gc.freeze()
     return zygote

@@ -1,4 +1,4 @@
-"""A real service: ``python -m service serve`` in a process of its own, spoken to over TCP, stopped with SIGTERM."""
+"""A real service: ``python -m service serve`` in its own process, spoken to over TCP, ended with SIGTERM."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def running_service(directory: Path, settings: Mapping[str, str] | None = None) 
 
 
 def _ready_url(process: subprocess.Popen[bytes], out: Path, log: Path) -> str:
-    wait_until(lambda: process.poll() is not None or bool(_READY.search(out.read_bytes())), "the ready line", 30)
+    wait_until(
+        lambda: process.poll() is not None or bool(_READY.search(out.read_bytes())), "the ready line", 30
+    )
     found = _READY.search(out.read_bytes())
     assert found, f"exit {process.poll()}: {log.read_text('utf-8')}"
     return found[1].decode()

@@ -1,4 +1,4 @@
-"""Real sandboxes for tests: an event loop in a thread, zygotes started on demand, one call to run a program."""
+"""Real sandboxes for tests: an event loop in a thread, zygotes made on demand, one call to run a program."""
 
 from __future__ import annotations
 
@@ -53,8 +53,7 @@ def job(code: str, **options: Any) -> Job:
 
     ``timeout`` and ``cpu`` in seconds, sizes in bytes; the deadline is ``timeout`` from now."""
     chosen = {"timeout": 20.0, "cpu": 20.0, "memory": 256 << 20, "file_size": 64 << 20, "output": 1 << 20}
-    for name in chosen:
-        chosen[name] = options.pop(name, chosen[name])
+    chosen |= {name: options.pop(name) for name in list(options) if name in chosen}
     data = options.pop("data", None)
     program = Program(code=code, has_data=data is not None, **options)
     limits = JobLimits(**chosen)  # type: ignore[arg-type]

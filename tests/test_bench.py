@@ -1,7 +1,8 @@
-"""The bench: its arithmetic, its load client, and one row from end to end. How fast anything is, is no test."""
+"""The bench: its arithmetic, its load client, and one row from end to end. No test is about speed."""
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import os
@@ -20,7 +21,8 @@ from scripts.benchmark import contest, memory, overload, processes, report, rows
 from scripts.benchmark.load import Plan, Result
 from tests.support import wait_until
 
-BENCH = Path(__file__).resolve().parent.parent / "scripts" / "bench.py"
+ROOT = Path(__file__).resolve().parent.parent
+BENCH = ROOT / "scripts" / "bench.py"
 SAMPLES = st.lists(st.floats(0, 1e6), min_size=1, max_size=50)
 
 # -- arithmetic ------------------------------------------------------------------------------------------
@@ -110,13 +112,18 @@ def test_the_overload_rows_tell_goodput_refusals_and_everything_else() -> None:
         unanswered=4,
         untold=5,
     )
-    goodput, answers, refusals, others = overload.rows_of([overload.Round(100.0, flood)])
+    goodput, answers, refusals, others = overload.rows_of([overload.Round((80.0, 100.0), flood)])
     assert goodput.value == stats.Spread(0.9, 0.9, 0.9)
     assert goodput.verdict == "reached"
     assert answers.measured == "p50 100.00 ms, p99 100.00 ms"
     assert refusals.measured == "p50 1.00 ms, p99 1.00 ms"
     assert refusals.baseline == "100 of 293"
     assert others.measured == "3 other statuses, 4 unanswered, 5 of 503 without Retry-After"
+
+
+def test_the_peak_is_that_of_the_best_concurrency_and_not_the_best_of_each_round() -> None:
+    rounds = [overload.Round(closed, Result(1.0)) for closed in ((90.0, 100.0), (95.0, 60.0), (50.0, 96.0))]
+    assert overload.peaks_of(rounds) == (100.0, 60.0, 96.0)
 
 
 def test_the_table_has_compared_rows_first_and_tells_the_rest() -> None:
@@ -147,6 +154,25 @@ def test_memory_is_private_clean_and_dirty() -> None:
 def test_the_cpu_has_a_name_on_every_architecture() -> None:
     assert report.cpu_model("processor: 0\nmodel name\t: Some CPU\n") == "Some CPU"
     assert report.cpu_model("processor: 0\n") == os.uname().machine
+
+
+def test_the_fork_baseline_imports_what_a_zygote_imports() -> None:
+    baseline, boot = (
+        _imports(ROOT / path) for path in ("scripts/benchmark/fork_baseline.py", "sandbox_runtime/boot.py")
+    )
+    assert boot[-3:] == baseline[-3:]
+    assert "preload.import_modules" in boot[-2]
+
+
+def _imports(path: Path) -> list[str]:
+    """The import statements and calls of ``import_modules`` of a script, in order."""
+    return [
+        text
+        for statement in ast.parse(path.read_text()).body
+        if "import" in (text := ast.unparse(statement))
+        and isinstance(statement, ast.ImportFrom | ast.Expr)
+        and not text.startswith("'")
+    ]
 
 
 # -- the load client -------------------------------------------------------------------------------------

@@ -4,8 +4,7 @@ from sandbox_runtime.policy.builtin_names import restricted_builtins
 from sandbox_runtime.policy.findings import Finding, describe, findings
 from sandbox_runtime.policy.judge import judge
 from sandbox_runtime.policy.shape import AllBut, NameTable, Only, Policy
-from sandbox_runtime.policy.source import compiled
-from sandbox_runtime.policy.source import check_text
+from sandbox_runtime.policy.source import check_text, compiled
 from sandbox_runtime.policy.tables import POLICIES
 from sandbox_runtime.policy.verdict import Allowed, Invalid, Rejected, Verdict
 
@@ -20,8 +19,8 @@ __all__ = [
     "Policy",
     "Rejected",
     "Verdict",
-    "compiled",
     "check_text",
+    "compiled",
     "describe",
     "findings",
     "judge",

@@ -122,7 +122,7 @@ REFUSED_BUILTINS: Mapping[str, str] = {
 ALLOWED_BUILTINS = ALLOWED_FUNCTIONS | ALLOWED_EXCEPTIONS
 
 # A builtin that a later Python adds is refused until it is sorted into one of the tables above.
-NOT_ALLOWED_BUILTINS = frozenset(REFUSED_BUILTINS) | (frozenset(dir(builtins)) - ALLOWED_BUILTINS)
+NOT_ALLOWED_BUILTINS = frozenset(REFUSED_BUILTINS) | (frozenset(vars(builtins)) - ALLOWED_BUILTINS)
 
 
 def restricted_builtins() -> dict[str, object]:

@@ -1,8 +1,7 @@
 """Loops that nothing in their text can end.
 
-A loop counts only where it is sure to hold up the program: at module level, or in a plain function that is
-called by its name and handed to nobody (the target of a thread may well run for ever). Whatever might end it
-acquits it.
+A loop counts only where it is likely to hold up the program: at module level, or in a plain function that is
+called by its name (the target of a thread may well run for ever). Whatever might end it acquits it.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def endless_loops(tree: ast.Module, names: Names) -> list[ast.While]:
     """Every ``while True`` and its like that nothing in the text ends, in no particular order."""
     found: dict[ast.While, str | None] = {}
     ended: set[_Loop] = set()
-    called, handed_out = set[str](), set[str]()
+    called: set[str | None] = {None}
     stack: list[tuple[ast.AST, _Scope]] = [(tree, _Scope())]
     while stack:
         node, scope = stack.pop()
@@ -44,15 +43,10 @@ def endless_loops(tree: ast.Module, names: Names) -> list[ast.While]:
             ended.add(scope.innermost)
         elif _is_exit(node, names):
             ended.update(scope.endless)
-        elif isinstance(node, ast.Name):
-            handed_out.add(node.id)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             called.add(node.func.id)
-            stack.extend((child, scope) for child in (*node.args, *node.keywords))
-        else:
-            stack.extend(_children(node, scope, names))
-    holds_up = (called - handed_out) | {None}
-    return [loop for loop, function in found.items() if loop not in ended and function in holds_up]
+        stack.extend(_children(node, scope, names))
+    return [loop for loop, function in found.items() if loop not in ended and function in called]
 
 
 def _children(node: ast.AST, scope: _Scope, names: Names) -> Iterator[tuple[ast.AST, _Scope]]:

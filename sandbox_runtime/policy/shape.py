@@ -53,7 +53,11 @@ class Policy:
     absent_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Node -> fields that must be empty although the node is allowed."""
     free_names: NameTable = Only()
-    """Names a program may use without binding them: builtins and what the runtime supplies."""
+    """Names a program may use without binding them: builtins and what the runtime supplies.
+
+    The judge does not follow scopes: a program that binds a name anywhere may use it everywhere. So a name
+    refused here must also be missing from the ``__builtins__`` of the run, or from ``bindable_names``.
+    """
     bindable_names: NameTable = Only()
     """Names a program may bind: by assignment, parameter, definition, import, pattern or handler."""
     attributes: NameTable = Only()

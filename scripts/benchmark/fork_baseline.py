@@ -11,7 +11,11 @@ import time
 
 sys.path[:0] = sys.argv[1:]
 
-from sandbox_runtime import preload, worker, zygote  # noqa: E402, F401 - what boot.py imports
+from sandbox_runtime import preload  # noqa: E402 - from here on as in boot.py
+
+preload.import_modules(preload.BASE + preload.OURS)
+
+from sandbox_runtime import worker, zygote  # noqa: E402, F401
 
 
 def forks_per_second(in_flight: int, seconds: float) -> float:
@@ -33,7 +37,6 @@ def forks_per_second(in_flight: int, seconds: float) -> float:
 
 def main() -> None:
     """Serve until stdin ends."""
-    preload.import_modules(preload.BASE)
     gc.collect()
     gc.freeze()
     while line := sys.stdin.readline():

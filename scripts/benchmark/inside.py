@@ -17,8 +17,8 @@ _STAGES = ("queue", "bind", "run", "collect")
 
 def memory_rows(_effort: Effort) -> list[Row]:
     """Idle workers, and the zygotes and fronts they belong to."""
-    with processes.service(LARS_POOL_SIZE="8") as service:
-        family = memory.family(service.pid, expected_workers=8)
+    with processes.service() as service:
+        family = memory.family(service.pid)
         try:
             workers = [memory.memory_of(pid) for pid in family.workers]
             zygotes = [memory.memory_of(pid) for pid in family.zygotes]

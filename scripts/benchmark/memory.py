@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
 _SETTLE_SECONDS = 10.0
+_REST_SECONDS = 0.5
 _POLL_SECONDS = 0.02
 
 
@@ -55,27 +55,25 @@ class Family:
     workers: list[int]
 
 
-def family(supervisor: int, expected_workers: int) -> Family:
-    """Once the idle workers are there. TimeoutError when they do not come."""
+def family(supervisor: int) -> Family:
+    """Once its idle workers are there, which is when no more come. TimeoutError when that does not happen."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    seen, since = _look(supervisor), time.monotonic()
+    while time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        now = _look(supervisor)
+        if now != seen:
+            seen, since = now, time.monotonic()
+        elif seen.workers and time.monotonic() - since >= _REST_SECONDS:
+            return seen
+    raise TimeoutError(f"the service did not come to rest within {_SETTLE_SECONDS:g} s")
 
-    def look() -> Family | None:
-        zygotes = [pid for pid in children(supervisor) if "boot.py" in _command_line(pid)]
-        fronts = [pid for pid in children(supervisor) if pid not in zygotes]
-        workers = [worker for zygote in zygotes for worker in children(zygote)]
-        return Family(fronts, zygotes, workers) if len(workers) == expected_workers else None
 
-    return _wait_for(look, f"{expected_workers} idle workers")
+def _look(supervisor: int) -> Family:
+    zygotes = [pid for pid in children(supervisor) if "boot.py" in _command_line(pid)]
+    fronts = [pid for pid in children(supervisor) if pid not in zygotes]
+    return Family(fronts, zygotes, [worker for zygote in zygotes for worker in children(zygote)])
 
 
 def _command_line(pid: int) -> str:
     return (_PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace")
-
-
-def _wait_for(look: Callable[[], Family | None], what: str) -> Family:
-    deadline = time.monotonic() + _SETTLE_SECONDS
-    while time.monotonic() < deadline:
-        found = look()
-        if found is not None:
-            return found
-        time.sleep(_POLL_SECONDS)
-    raise TimeoutError(f"{what} did not come within {_SETTLE_SECONDS:g} s")

@@ -45,12 +45,12 @@ def base_python() -> str:
 
 
 @contextmanager
-def service(**settings: str) -> Iterator[Service]:
-    """``lars serve`` with default settings but for those given. BenchError when it does not start."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LARS_")}
+def service() -> Iterator[Service]:
+    """``lars serve`` with default settings, whatever our environment. BenchError when it cannot start."""
+    environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     command = [sys.executable, "-m", "service", "serve", "--port", "0"]
     with tempfile.TemporaryFile() as log:
-        process = _start(command, stdout=subprocess.PIPE, stderr=log, env=environ | settings)
+        process = _start(command, stdout=subprocess.PIPE, stderr=log, env=environ)
         try:
             yield Service(_port_of(process, log), process.pid)
         finally:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 from sandbox_runtime.layers import below_floor
 from service.errors import LarsError
 from service.execution.request import edge, parse_execute
 from service.execution.response import refusal_of, render
+from service.http.body import parse_json
 from service.pool.job import Outcome
 from service.pool.local import local_sandbox
 from service.pool.pool import PoolSize
@@ -29,11 +29,11 @@ def run(settings: Settings, file: Path, data: str | None) -> int:
         source = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
         body: dict[str, Any] = {"code": source}
         if data is not None:
-            body["data"] = orjson.loads(data)
+            body["data"] = parse_json(data.encode())
         return asyncio.run(_run(settings, body, data))
     except (OSError, UnicodeDecodeError) as error:
         return _refuse(f"{file}: {error}")
-    except orjson.JSONDecodeError as error:
+    except json.JSONDecodeError as error:
         return _refuse(f"--data is not JSON: {error}")
     except LarsError as error:
         return _refuse(error.detail)
@@ -44,7 +44,9 @@ async def _run(settings: Settings, body: dict[str, Any], data: str | None) -> in
     async with local_sandbox(sandbox_spec(settings), PoolSize(1, 2, 1)) as sandbox:
         missing = below_floor(sandbox.hello.layers, settings.sandbox_floor)
         if missing:
-            raise ZygoteFailed(f"isolation is below LARS_SANDBOX_FLOOR: {missing[0].layer}: {missing[0].reason}")
+            raise ZygoteFailed(
+                f"isolation is below LARS_SANDBOX_FLOOR: {missing[0].layer}: {missing[0].reason}"
+            )
         job = parse_execute(body, raw, settings, edge())
         outcome = await sandbox.pool.run(job)
     refusal = refusal_of(outcome)

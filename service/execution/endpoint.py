@@ -41,5 +41,3 @@ def _record(request: Request, outcome: Outcome) -> None:
     record.queue_ms = outcome.timing.queue * 1000
     record.bind_ms = outcome.timing.bind * 1000
     record.run_ms = outcome.timing.run * 1000
-
-

@@ -7,6 +7,7 @@ every wrong field at once; nothing is ever clamped to a ceiling.
 from __future__ import annotations
 
 import difflib
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ MIN_TIMEOUT = 0.01
 MIN_CPU = 0.05
 MIN_MEMORY = 1 << 20
 MAX_ARGUMENTS = 256
+_SIZE_PATTERN = r"^\s*[0-9]{1,18} ?([kKmMgG][iI]?[bB]?|[bB])?\s*$"  # what parse_size reads
 MAX_ARGUMENT_BYTES = 64 * 1024
 
 
@@ -114,9 +116,12 @@ def _code(value: Any, settings: Settings) -> str:
 
 
 def _number(value: Any, unit: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
         raise _Wrong("is not a number", f"send {unit}, such as 1.5")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # an integer may have any number of digits
+        return math.inf if value > 0 else -math.inf
 
 
 def _within(value: float, low: float, high: float, unit: str, setting: str) -> float:
@@ -158,13 +163,13 @@ def _memory_limit(value: Any, settings: Settings) -> int:
     return size
 
 
-def _stdin(value: Any, settings: Settings) -> str:
+def _stdin(value: Any, _: Settings) -> str:
     if not isinstance(value, str):
         raise _Wrong("is not a string", "send the text that the program reads from standard input")
     return value
 
 
-def _argv(value: Any, settings: Settings) -> tuple[str, ...]:
+def _argv(value: Any, _: Settings) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise _Wrong("is not a list of strings", 'send the arguments after main.py, such as ["-n", "3"]')
     if len(value) > MAX_ARGUMENTS:
@@ -194,13 +199,13 @@ def _policy(value: Any, settings: Settings) -> str:
     return str(value)
 
 
-def _validate_code(value: Any, settings: Settings) -> bool:
+def _validate_code(value: Any, _: Settings) -> bool:
     if not isinstance(value, bool):
         raise _Wrong("is not true or false", "send true or false")
     return value
 
 
-def _data(value: Any, settings: Settings) -> Any:
+def _data(value: Any, _: Settings) -> Any:
     return value
 
 
@@ -215,7 +220,7 @@ FIELDS: Mapping[str, Field] = {
     "memory_limit": Field(
         _memory_limit,
         'Address space beyond the bare interpreter, such as "100m"; k, m and g are powers of 1024.',
-        {"type": ["string", "integer", "null"]},
+        {"type": ["string", "integer", "null"], "minimum": MIN_MEMORY, "pattern": _SIZE_PATTERN},
     ),
     "cpu_limit": Field(
         _cpu_limit,

@@ -7,8 +7,7 @@ from dataclasses import asdict
 import orjson
 
 from sandbox_runtime.job import Program, Refusal, Report
-from service.errors import LarsError, PolicyRefused, ValidationFailed
-from service.errors import FieldError
+from service.errors import FieldError, LarsError, PolicyRefused, ValidationFailed
 from service.pool.job import Outcome
 
 _NULL = orjson.Fragment(b"null")

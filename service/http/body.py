@@ -46,14 +46,14 @@ async def read_json_object(request: Request, limit: int) -> dict[str, Any]:
 
 
 async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str, Any]]:
-    """The body as it came, and as a JSON object. UnsupportedMediaType (before reading), PayloadTooLarge, MalformedJson (with
-    the position), or ValidationFailed when it is JSON but no object."""
+    """The body as it came, and as a JSON object. UnsupportedMediaType (before reading), PayloadTooLarge,
+    MalformedJson (with the position), or ValidationFailed when it is JSON but no object."""
     _require_json(request)
     body = await read_body(request, limit)
     if not body:
         raise MalformedJson("the body is empty; send a JSON object")
     try:
-        value = _parse(body)
+        value = parse_json(body)
     except json.JSONDecodeError as error:  # orjson's errors are of this class too
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedJson(
@@ -64,7 +64,8 @@ async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str,
     return body, value
 
 
-def _parse(body: bytes) -> Any:
+def parse_json(body: bytes) -> Any:
+    """The value that a JSON text holds. json.JSONDecodeError (orjson's are of that class) when it is none."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -13,10 +13,8 @@ def capabilities(state: ServiceState) -> dict[str, object]:
     """The body of GET /capabilities. Sizes in bytes, times in seconds."""
     return {
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
-        "isolation": {
-            "layers": [layer.as_json() for layer in state.sandbox.layers],
-            "floor": [layer.value for layer in state.settings.sandbox_floor],
-        },
+        "layers": [layer.as_json() for layer in state.sandbox.layers],
+        "floor": [layer.value for layer in state.settings.sandbox_floor],
         "limits": limits(state.settings),
         "cpu_limit_is": "a budget of timeout x cpu_limit CPU seconds",
         "memory_limit_is": "address space (RLIMIT_AS) beyond the bare interpreter",

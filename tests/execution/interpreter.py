@@ -35,7 +35,7 @@ def comparable(stdout: str, stderr: str, exit_code: int, directory: str = "/tmp"
 
 
 def base_interpreter(case: Case, directory: Path) -> End:
-    """Run it in an empty directory below ``directory``; a signal's exit code is 128 and its number, as in a shell."""
+    """Run it in an empty directory below ``directory``. A signal's exit code is 128 and its number."""
     home = directory.resolve() / "cwd"
     home.mkdir()
     (home / "main.py").write_bytes(case.source.encode())

@@ -1,7 +1,7 @@
 r"""Small programs that must print, fail and exit in the sandbox as they do under ``python3 main.py``.
 
-They stand in ``corpus/*.txt``, each under a line ``#### name`` that may end in a JSON object with ``stdin`` and
-``argv``. Programs that no text file can show stand here. None prints what differs between two runs of one
+They stand in ``corpus/*.txt``, each under a line ``#### name`` that may end in a JSON object with ``stdin``
+and ``argv``. Programs that no text file can show stand here. None prints what differs between two runs of one
 interpreter, and none needs a network or another process. ``differences.txt`` holds the programs that are
 known to end differently; why, and since when, says ``DIFFERENCES``.
 """

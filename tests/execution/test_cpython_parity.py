@@ -1,4 +1,4 @@
-"""Programs print, fail and exit in the sandbox exactly as under ``python3 main.py``, or the docs say why not."""
+"""Programs print, fail and exit in the sandbox as under ``python3 main.py``, or the docs say why not."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from service.pool.job import Outcome
-from tests.execution.programs import DIFFERENCES, DIFFERENT, PROGRAMS, Case
 from tests.execution.interpreter import End, base_interpreter, comparable
+from tests.execution.programs import DIFFERENCES, DIFFERENT, PROGRAMS, Case
 from tests.support import Sandboxes
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "execution.md"
@@ -36,14 +36,14 @@ def test_same_as_main_script(sandboxes: Sandboxes, tmp_path: Path, case: Case) -
 
 @pytest.mark.parametrize("case", DIFFERENT, ids=lambda case: case.name)
 def test_documented_difference(sandboxes: Sandboxes, tmp_path: Path, case: Case) -> None:
-    """Differs in the versions it is said to differ in, and in no other: a mended difference is an ordinary case."""
+    """Differs in just the versions it is said to differ in: a mended difference is an ordinary case."""
     difference = DIFFERENCES[case.name]
     differs = _in_sandbox(sandboxes, case) != base_interpreter(case, tmp_path)
     assert differs == (difference.since <= sys.version_info[:2] < difference.before)
 
 
 def test_every_difference_is_documented() -> None:
-    """Each reason heads a paragraph of docs/execution.md, and each heading there has a program that shows it."""
+    """Each reason heads a paragraph of docs/execution.md, and a program shows each paragraph."""
     _, _, section = DOCS.read_text("utf-8").partition("## Differences from `python3 main.py`\n")
     headings = {line[4:].partition(".**")[0] for line in section.splitlines() if line.startswith("- **")}
     assert headings == {difference.reason for difference in DIFFERENCES.values()}

@@ -41,8 +41,11 @@ class Exact:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """``options`` are those of tests.support.job. ``control`` is the outcome with every one of ``layers`` off,
-    ``also_off`` too where the control could not run otherwise, or with ``control_options`` over the options. ``raw`` programs go without the prelude."""
+    """``options`` are those of tests.support.job; ``raw`` programs go without the prelude.
+
+    ``control`` is the outcome with every one of ``layers`` off, ``also_off`` too where the control could not
+    run otherwise, and with ``control_options`` over the options.
+    """
 
     name: str
     program: str

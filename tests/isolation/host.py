@@ -70,7 +70,7 @@ def _number(name: str) -> int:
 
 
 @contextmanager
-def _greeter(family: int, address: object) -> Iterator[socket.socket]:
+def _greeter(family: int, address: tuple[str, int] | str) -> Iterator[socket.socket]:
     """A listener that greets whoever connects."""
     with socket.socket(family) as listener:
         listener.bind(address)

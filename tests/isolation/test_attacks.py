@@ -93,7 +93,9 @@ def test_table_is_complete() -> None:
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
     for attack in ATTACKS:
         assert attack.layers or isinstance(attack.fence, Fence), f"{attack.name}: what stops it?"
-        assert (attack.control is None) == bool(attack.no_control), f"{attack.name}: a control, or why there is none"
+        assert (attack.control is None) == bool(attack.no_control), (
+            f"{attack.name}: a control, or why there is none"
+        )
         assert isinstance(attack.outcome, Exact)
 
 

@@ -27,6 +27,7 @@ secret = bytearray(b'the victim has this secret ' * 4)
 open('secret', 'w').write('the victim has this file')
 before = (os.getpriority(0, 0), sorted(os.sched_getaffinity(0)), __import__('resource').getrlimit(7))
 time.sleep(SECONDS)
+threading.stack_size(64 << 10)
 threads = [threading.Thread(target=int) for _ in range(20)]
 [t.start() for t in threads], [t.join() for t in threads]
 after = (os.getpriority(0, 0), sorted(os.sched_getaffinity(0)), __import__('resource').getrlimit(7))
@@ -72,24 +73,27 @@ _ATTACKS = {
         "{'EPERM'} {'EPERM'}",
     ),
     "signals through a descriptor": (
-        "import fcntl, socket\na, b = socket.socketpair()\nprint({tried(fcntl.fcntl, a, fcntl.F_SETOWN, pid) for pid in others})",
+        "import fcntl\nprint({tried(fcntl.fcntl, 3, fcntl.F_SETOWN, pid) for pid in others})",
         "{'EPERM'}",
     ),
     "traces": ("print({call(NR_ptrace, 16, pid, 0, 0) for pid in others})", "{'EPERM'}"),
     "memory": (
-        "print({call(number, pid, 0, 0, 0, 0, 0) for pid in others for number in (NR_process_vm_readv, NR_process_vm_writev)})",
-        "{'EPERM'}",
+        """
+for number in (NR_process_vm_readv, NR_process_vm_writev):
+    print({call(number, pid, 0, 0, 0, 0, 0) for pid in others})
+""",
+        "{'EPERM'}\n{'EPERM'}",
     ),
     "descriptors": (
         "print({tried(os.pidfd_open, pid) for pid in others}, call(NR_pidfd_getfd, 0, 1, 0))",
         "{'EPERM'} EPERM",
     ),
     "limits": (
-        "import resource\nprint({tried(resource.prlimit, pid, resource.RLIMIT_NOFILE, (1, 1)) for pid in others})",
+        "import resource\nprint({tried(resource.prlimit, pid, 7, (1, 1)) for pid in others})",
         "{'EPERM'}",
     ),
     "priority": (
-        "print({tried(os.setpriority, os.PRIO_PROCESS, pid, 19) for pid in others}, tried(os.setpriority, os.PRIO_USER, 0, 19))",
+        "print({tried(os.setpriority, 0, pid, 19) for pid in others}, tried(os.setpriority, 2, 0, 19))",
         "{'EPERM'} EPERM",
     ),
     "affinity": ("print({tried(os.sched_setaffinity, pid, {0}) for pid in others})", "{'EPERM'}"),
@@ -97,9 +101,26 @@ _ATTACKS = {
         "print({tried(os.sched_setscheduler, pid, os.SCHED_IDLE, os.sched_param(0)) for pid in others})",
         "{'EPERM'}",
     ),
+    "clocks": (
+        """
+import time
+numbers = [~pid << 3 | 2 for pid in others]
+print({tried(time.clock_gettime, number) for number in numbers},
+      {tried(time.clock_getres, number) for number in numbers},
+      {call(NR_clock_nanosleep, number, 0, 0, 0) for number in numbers},
+      {call(NR_timer_create, number, 0, 0) for number in numbers})
+""",
+        "{'EPERM'} {'EPERM'} {'EPERM'} {'EPERM'}",
+    ),
     "files": ("print(os.listdir('/tmp'), tried(open, '/tmp/secret'))", "['main.py'] ENOENT"),
-    "session keyring": ("print(call(NR_add_key, b'user', b'a', b'b', 1, -3), call(NR_keyctl, 11, -3, 0, 0))", "EPERM EPERM"),
-    "System V objects": ("print(call(NR_shmget, 1, 4096, 0o1666), call(NR_msgget, 1, 0o1666))", "EPERM EPERM"),
+    "session keyring": (
+        "print(call(NR_add_key, b'user', b'a', b'b', 1, -3), call(NR_keyctl, 11, -3, 0, 0))",
+        "EPERM EPERM",
+    ),
+    "System V objects": (
+        "print(call(NR_shmget, 1, 4096, 0o1666), call(NR_msgget, 1, 0o1666))",
+        "EPERM EPERM",
+    ),
 }
 
 
@@ -202,14 +223,19 @@ except OSError as error:
 time.sleep(1)
 """,
 }
-_HOARDED = {"descriptors in flight": "ETOOMANYREFS", "pipes": "EMFILE", "timers": "EAGAIN", "scratch": "EFBIG"}
+_HOARDED = {
+    "descriptors in flight": "ETOOMANYREFS",
+    "pipes": "EMFILE",
+    "timers": "EAGAIN",
+    "scratch": "ENOSPC",
+}
 _MODEST = """
 import ctypes, os, socket
 r, w = os.pipe()
 os.write(w, b'x' * 100)
 a, b = socket.socketpair()
-libc = ctypes.CDLL(None)
-print(len(os.read(r, 200)), libc.syscall(NR_timer_create, 1, None, ctypes.byref(ctypes.c_int())), open('f', 'wb').write(bytes(1 << 20)))
+timer = ctypes.CDLL(None).syscall(NR_timer_create, 1, None, ctypes.byref(ctypes.c_int()))
+print(len(os.read(r, 200)), timer, open('f', 'wb').write(bytes(1 << 20)))
 """
 
 
@@ -218,10 +244,12 @@ def test_hoarder_leaves_the_others_their_share(hoard: str, sandboxes: Sandboxes)
     """What the kernel counts per user is the danger: all workers are one user to it."""
     hoarder = sandboxes.start(with_numbers(PRELUDE + _HOARDS[hoard]))
     sandboxes.wait_busy(1)
-    for _ in range(10):  # more than were ready when it began
+    served = 0
+    while not hoarder.done():
         outcome = sandboxes.run(with_numbers(_MODEST), timeout=5.0)
         assert seen(outcome) == Exact("ok", 0, "100 0 1048576\n")
-    assert not hoarder.done()
+        served += 1
+    assert served > 10, "fewer than were ready when it began say nothing"
     assert seen(hoarder.result(30)) == Exact("ok", 0, f"{_HOARDED[hoard]}\n")
 
 
@@ -245,23 +273,22 @@ for kind in (fcntl.F_WRLCK, fcntl.F_RDLCK):
         fcntl.fcntl(0, 37, struct.pack('hhqqi4x', kind, 0, 4242, 1, 0))
     except OSError:
         pass
-for path in ('/dev/null', '/dev/zero', os.__file__, '/etc/passwd', '/'):
-    fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
-fcntl.flock(0, fcntl.LOCK_EX)
+for opened in (0, *(os.open(path, os.O_RDONLY) for path in ('/dev/zero', os.__file__, '/etc/passwd', '/'))):
+    fcntl.flock(opened, fcntl.LOCK_EX)
 """
 _LOOK = """
 import builtins, fcntl, json, os, signal, struct, sys
-null = os.open('/dev/null', os.O_RDWR)
-lock = struct.unpack('hhqqi4x', fcntl.fcntl(null, 36, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0)))[0]
-free = [fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for path in ('/dev/null', '/dev/zero', os.__file__, '/etc/passwd', '/')]
+# Locks wait for a program that is about to die; one that stays would keep this program until its timeout.
+fcntl.fcntl(os.open('/dev/null', os.O_RDWR), 38, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))
+for path in ('/dev/null', '/dev/zero', os.__file__, '/etc/passwd', '/'):
+    fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
 umask = os.umask(0)
-print(os.listdir('/tmp'), 'MARK' in os.environ, hasattr(builtins, 'mark'), hasattr(json, 'mark'), hasattr(sys, 'mark'),
-      json.loads('1'), 'mark' in sys.modules, '/mark' in sys.path, os.getcwd(), oct(umask), os.getpriority(0, 0),
-      signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, oct(fcntl.fcntl(0, fcntl.F_GETFL) & 0o6000),
-      lock == fcntl.F_UNLCK, free)
+print(os.listdir('/tmp'), 'MARK' in os.environ, hasattr(builtins, 'mark'), hasattr(json, 'mark'),
+      hasattr(sys, 'mark'), json.loads('1'), 'mark' in sys.modules, '/mark' in sys.path,
+      os.getcwd(), oct(umask), os.getpriority(0, 0),
+      signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, oct(fcntl.fcntl(0, fcntl.F_GETFL) & 0o6000))
 """
-_CLEAN = "['main.py'] False False False False 1 False False /tmp 0o22 0 True 0o0 True [None, None, None, None, None]\n"
+_CLEAN = "['main.py'] False False False False 1 False False /tmp 0o22 0 True 0o0\n"
 
 
 def test_nothing_is_left_for_the_next_program(sandboxes: Sandboxes) -> None:
@@ -271,14 +298,14 @@ def test_nothing_is_left_for_the_next_program(sandboxes: Sandboxes) -> None:
 
 
 def test_random_state_is_everyones_own(sandboxes: Sandboxes) -> None:
-    draws = "import os, random, uuid, tempfile\nprint(random.random(), uuid.uuid4(), tempfile.mkdtemp(), os.urandom(8))"
+    draws = "import random, uuid, tempfile\nprint(random.random(), uuid.uuid4(), tempfile.mkdtemp())"
     outcomes = [sandboxes.run(draws).stdout.text.split() for _ in range(20)]
     for column in zip(*outcomes, strict=True):
         assert len(set(column)) == len(outcomes)
 
 
 def test_descriptors_sent_to_the_front_do_not_stay_there(sandboxes: Sandboxes) -> None:
-    send = "import socket\nchannel = socket.socket(fileno=os.dup(3))\nsocket.send_fds(channel, [b'\\x00'], [0] * 200)\n"
+    send = "import socket\nsocket.send_fds(socket.socket(fileno=os.dup(3)), [b'\\x00' * 5], [0] * 200)\n"
     assert seen(sandboxes.run(PRELUDE + send)) == Exact("signal", 137, "")
     sandboxes.settle()
     before = len(os.listdir("/proc/self/fd"))
@@ -290,7 +317,11 @@ def test_descriptors_sent_to_the_front_do_not_stay_there(sandboxes: Sandboxes) -
 
 def test_crash_of_one_is_nothing_to_another(sandboxes: Sandboxes) -> None:
     pair = Pair(sandboxes)
-    for program, exit_code in (("ctypes.string_at(8)", 139), ("os.abort()", 134), ("os.kill(os.getpid(), 9)", 137)):
+    for program, exit_code in (
+        ("ctypes.string_at(8)", 139),
+        ("os.abort()", 134),
+        ("os.kill(os.getpid(), 9)", 137),
+    ):
         assert pair.attack(program) == Exact("signal", exit_code, "")
     assert pair.outcome() == _WELL
 

@@ -1,7 +1,7 @@
 """The other side of a front, played by the test: a zygote's control socket and a worker's job socket.
 
-The sockets, the pidfd and the memory files are real, and behind each pidfd is a real process; only what is said on
-the sockets is the test's.
+The sockets, the pidfd and the memory files are real, and behind each pidfd is a real process; only what is
+said on the sockets is the test's.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class PuppetWorker:
         self.process = subprocess.Popen(["sleep", "60"], stdin=subprocess.DEVNULL)
         self.socket, theirs = socket.socketpair()
         self.socket.setblocking(False)
-        self.out, self.err = (os.memfd_create(name) for name in ("stdout", "stderr"))
+        self.out, self.err = self._files = [os.memfd_create(name) for name in ("stdout", "stderr")]
         pidfd = os.pidfd_open(self.process.pid)
         self.descriptors = [theirs.detach(), pidfd, os.dup(self.out), os.dup(self.err)]
         self._decoder = wire.Decoder(dict.fromkeys((Kind.BIND, Kind.RUN), 64 << 20))
@@ -108,12 +108,12 @@ class PuppetWorker:
         self.socket.close()
 
     def close(self) -> None:
-        """Leave nothing of it."""
+        """Leave nothing of it. It may be closed already."""
         self.hang_up()
         self.process.kill()
         self.process.wait(PATIENCE)
-        for descriptor in (self.out, self.err):
-            os.close(descriptor)
+        while self._files:
+            os.close(self._files.pop())
 
 
 class PuppetZygote:
@@ -141,6 +141,7 @@ class PuppetZygote:
     @property
     def let_go(self) -> bool:
         """Whether the front has closed its end."""
+        self.hear()
         try:
             return self.socket.recv(1, socket.MSG_PEEK) == b""
         except BlockingIOError:

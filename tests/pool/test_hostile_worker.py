@@ -1,4 +1,4 @@
-"""A worker that lies, floods, stalls or dies: each costs that one run, with an exact outcome, and leaves nothing."""
+"""A worker that lies, floods, stalls or dies costs its own run, with an exact outcome, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -17,15 +17,29 @@ from service.pool.job import Outcome
 from service.pool.worker import Worker
 from tests.pool.puppets import ANSWER, PuppetWorker, job, no_descriptor_left, until
 
+pytestmark = pytest.mark.usefixtures("loop_guard")
 DONE = encode_json(Kind.DONE, Report("ok", 0))
 RESULT = encode(Kind.RESULT, b"42")
-GOOD: dict[str, object] = {"end": "ok", "exit_code": 0, "warnings": [], "bind": 0, "run": 0, "cpu": 0, "memory_peak": 0}
+GOOD: dict[str, object] = {
+    "end": "ok",
+    "exit_code": 0,
+    "warnings": [],
+    "bind": 0,
+    "run": 0,
+    "cpu": 0,
+    "memory_peak": 0,
+}
 PROTOCOL = (
     "signal",
     137,
-    "the program wrote to descriptor 3, the worker's own channel, and was killed; use stdout, stderr or result",
+    (
+        "the program wrote to descriptor 3, the worker's own channel, and was killed; "
+        "use stdout, stderr or result"
+    ),
 )
-KILLED = "killed by SIGKILL: by itself, or by the kernel because the machine ran out of memory; use less memory"
+KILLED = (
+    "killed by SIGKILL: by itself, or by the kernel because the machine ran out of memory; use less memory"
+)
 
 
 @pytest.fixture
@@ -47,12 +61,12 @@ def worker(puppet: PuppetWorker) -> Worker:
     return Worker(puppet.serial, puppet.descriptors, asyncio.get_event_loop())
 
 
-async def outcome_of(worker: Worker, puppet: PuppetWorker, said: bytes, *, timeout: float = 10.0) -> Outcome:
+async def outcome_of(worker: Worker, puppet: PuppetWorker, said: bytes, *, seconds: float = 10.0) -> Outcome:
     """What becomes of a run in which the worker says this, and nothing more."""
-    run = asyncio.create_task(worker.run(job(timeout=timeout), 0.0))
+    run = asyncio.create_task(worker.run(job(timeout=seconds), 0.0))
     await puppet.program()
     await puppet.say(said)
-    if timeout > 5:
+    if seconds > 5:
         await until(lambda: puppet.process.poll() is not None or run.done(), "the worker is ended")
         if puppet.process.poll() is not None:
             worker.exited(puppet.reap())
@@ -129,18 +143,24 @@ async def test_a_flood_is_cut_at_the_limits(worker: Worker, puppet: PuppetWorker
 
 
 @pytest.mark.parametrize("said", [b"", DONE[:3], DONE[:-1], RESULT, RESULT + DONE[:-1]])
-async def test_a_worker_that_stalls_meets_the_deadline(said: bytes, worker: Worker, puppet: PuppetWorker) -> None:
-    outcome = await outcome_of(worker, puppet, said, timeout=0.2)
+async def test_a_worker_that_stalls_meets_the_deadline(
+    said: bytes, worker: Worker, puppet: PuppetWorker
+) -> None:
+    outcome = await outcome_of(worker, puppet, said, seconds=0.2)
     assert (outcome.verdict, outcome.exit_code, outcome.report) == ("timeout", 124, None)
     assert 0.15 < outcome.usage.wall < 2
 
 
-async def test_a_worker_that_does_not_even_read_meets_the_deadline(worker: Worker, puppet: PuppetWorker) -> None:
+async def test_a_worker_that_does_not_even_read_meets_the_deadline(
+    worker: Worker, puppet: PuppetWorker
+) -> None:
     outcome = await worker.run(job("#" * (8 << 20), timeout=0.2), 0.0)
     assert outcome.verdict == "timeout"
 
 
-async def test_a_worker_that_hangs_up_and_goes_on_meets_the_deadline(worker: Worker, puppet: PuppetWorker) -> None:
+async def test_a_worker_that_hangs_up_and_goes_on_meets_the_deadline(
+    worker: Worker, puppet: PuppetWorker
+) -> None:
     run = asyncio.create_task(worker.run(job(timeout=0.2), 0.0))
     await puppet.program()
     puppet.hang_up()
@@ -185,13 +205,18 @@ async def test_its_streams_cannot_be_larger_than_what_is_kept(worker: Worker, pu
     outcome = await outcome_of(worker, puppet, ANSWER)
     assert outcome.stdout.dropped == (1 << 40) - 64
     assert outcome.stdout.text == "\0" * 32 + f"\n[... {(1 << 40) - 64} bytes dropped ...]\n" + "\0" * 32
-    assert (outcome.stderr.dropped, len(outcome.stderr.text)) == (1, 64 + len("\n[... 1 bytes dropped ...]\n"))
+    assert (outcome.stderr.dropped, len(outcome.stderr.text)) == (
+        1,
+        64 + len("\n[... 1 bytes dropped ...]\n"),
+    )
 
 
 # -- the zygote --------------------------------------------------------------------------------------------
 
 
-async def test_a_zygote_lost_under_a_run_is_an_error_of_that_run(worker: Worker, puppet: PuppetWorker) -> None:
+async def test_a_zygote_lost_under_a_run_is_an_error_of_that_run(
+    worker: Worker, puppet: PuppetWorker
+) -> None:
     run = asyncio.create_task(worker.run(job(), 0.0))
     await puppet.program()
     worker.lost()
@@ -207,7 +232,9 @@ async def test_a_zygote_lost_after_the_answer_costs_nothing(worker: Worker, pupp
     assert (await run).result == b"42"
 
 
-async def test_a_zygote_lost_as_the_run_ends_takes_no_descriptor_away(worker: Worker, puppet: PuppetWorker) -> None:
+async def test_a_zygote_lost_as_the_run_ends_takes_no_descriptor_away(
+    worker: Worker, puppet: PuppetWorker
+) -> None:
     """The run is over, and its task has not yet come to collect the streams."""
     os.write(puppet.out, b"kept")
     run = asyncio.create_task(worker.run(job(), 0.0))

@@ -74,7 +74,7 @@ def test_arbitrary_json_is_a_program_or_a_wire_error(body: dict[str, Any]) -> No
     assert program.code == body["code"]
 
 
-@given(st.fixed_dictionaries({}, optional={name: JSON_VALUES for name in (*Report.__slots__, "x")}))
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys((*Report.__slots__, "x"), JSON_VALUES)))
 def test_arbitrary_json_is_a_report_or_a_wire_error(body: dict[str, Any]) -> None:
     with pytest.raises(WireError, match=r"^DONE: "):
         # Without an end of the list nothing is a report, and arbitrary JSON does not hit upon one.
@@ -85,8 +85,7 @@ def test_arbitrary_json_is_a_report_or_a_wire_error(body: dict[str, Any]) -> Non
 def test_a_good_report_with_one_arbitrary_member_is_a_report_or_a_wire_error(name: str, value: Any) -> None:
     try:
         report = Report.from_wire(sent(FULL) | {name: value})
-    except WireError as error:
-        assert str(error).startswith("DONE: ")
+    except WireError:
         return
     shown = json.loads(json.dumps(sent(report)[name]))
     assert shown == value or (isinstance(value, str) and value.startswith(shown))
@@ -97,10 +96,12 @@ def test_a_good_report_with_one_arbitrary_member_is_a_report_or_a_wire_error(nam
 def test_arbitrary_members_inside_a_part_are_a_report_or_a_wire_error(part: str, data: st.DataObject) -> None:
     good = sent(FULL)
     name = data.draw(st.sampled_from([*good[part], "x"]))
+    value = data.draw(JSON_VALUES)
     try:
-        Report.from_wire(good | {part: good[part] | {name: data.draw(JSON_VALUES)}})
-    except WireError as error:
-        assert str(error).startswith("DONE: ")
+        report = Report.from_wire(good | {part: good[part] | {name: value}})
+    except WireError:
+        return
+    assert sent(report)[part][name] == value
 
 
 @pytest.mark.parametrize(

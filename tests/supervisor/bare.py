@@ -14,7 +14,7 @@ from service.listen import listen
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
 from service.supervisor.supervisor import Plan, StartFailed, Supervisor
-from service.supervisor.zygote import ZygoteSpec
+from service.supervisor.zygote import Hello, ZygoteSpec
 from service.telemetry.logs import configure_logging
 
 _BAD_FILTER = b"\xff" * 8  # one instruction, of a kind that the kernel does not know
@@ -41,6 +41,11 @@ CASES: dict[str, Callable[[ZygoteSpec], ZygoteSpec]] = {
 }
 
 
+def _say_ready(_: Hello) -> None:
+    sys.stdout.write("ready; there is no curl line\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """Exit status as ``lars serve`` has it."""
     settings = Settings.from_env(os.environ)
@@ -55,7 +60,7 @@ def main() -> int:
         shutdown=settings.shutdown_seconds,
     )
     try:
-        Supervisor(plan, lambda _: sys.stdout.write("LARS is ready at bare\ncurl\n") and sys.stdout.flush()).run()
+        Supervisor(plan, _say_ready).run()
     except StartFailed as error:
         sys.stderr.write(f"lars: {error}\n")
         return 1

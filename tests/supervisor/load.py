@@ -18,8 +18,8 @@ _REQUEST = {"code": "result = 42", "timeout": 5}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One request: when it was sent and answered, and how. ``how``: ``ok``, another verdict, an error code, or
-    the type of the transport's error."""
+    """One request: when it was sent and answered, and how. ``how``: ``ok``, another verdict, an error code,
+    or the type of the transport's error."""
 
     sent: float
     came: float

@@ -1,5 +1,5 @@
-"""Processes of a service as the kernel shows them. One is known by pid and start time, so a pid that is used again
-is never taken for it."""
+"""Processes of a service as the kernel shows them. One is known by pid and start time, so a pid that is used
+again is never taken for it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def wait_until(ready: Callable[[], object], what: str, seconds: float = PATIENCE
 
 
 def environment(directory: Path, **variables: str) -> dict[str, str]:
-    """What a service is started with: settings from ``variables`` only, temporary files in ``directory``/tmp."""
+    """What a service is started with: settings from ``variables`` only, temporary files in its ``tmp``."""
     (directory / "tmp").mkdir(exist_ok=True)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("LARS_")}
     paths = [path for path in (variables.pop("PYTHONPATH", ""), str(ROOT)) if path]
@@ -77,7 +77,7 @@ class Service:
     def wait_ready(self) -> None:
         """Return when it has said that it is ready, with a whole line."""
         wait_until(
-            lambda: "LARS is ready at " in self.output and "curl" in self.output or self.popen.poll() is not None,
+            lambda: "curl" in self.output or self.popen.poll() is not None,
             "ready",
         )
         assert self.popen.poll() is None, self.errors
@@ -103,7 +103,7 @@ class Service:
 
     def answers(self) -> bool:
         """Whether a program runs."""
-        return self.execute("result = 42").json()["result"] == 42
+        return bool(self.execute("result = 42").json()["result"] == 42)
 
     def settle(self, idle: int) -> None:
         """Return when ``idle`` workers stand by and none is busy."""

@@ -30,6 +30,15 @@ def on_terminal(service: Service) -> None:
     os.killpg(service.popen.pid, signal.SIGINT)
 
 
+def sleeper(seconds: int) -> str:
+    """A program that is known by its four threads."""
+    return f"""
+import threading, time
+for _ in range(3):
+    threading.Thread(target=time.sleep, args=({seconds},)).start()
+"""
+
+
 STOPS: dict[str, Callable[[Service], None]] = {
     "SIGTERM": lambda service: service.popen.send_signal(signal.SIGTERM),
     "SIGINT": lambda service: service.popen.send_signal(signal.SIGINT),
@@ -56,8 +65,7 @@ def test_a_service_told_to_stop_exits_0_and_leaves_nothing(how: str, tmp_path: P
 def test_what_is_in_flight_is_answered_before_the_end(how: str, tmp_path: Path) -> None:
     with serving(tmp_path / "service") as service:
         answers: list[httpx.Response] = []
-        code = "import time, threading\nfor _ in range(3): threading.Thread(target=time.sleep, args=(1,)).start()"
-        client = threading.Thread(target=lambda: answers.append(service.execute(code)))
+        client = threading.Thread(target=lambda: answers.append(service.execute(sleeper(1))))
         client.start()
         wait_until(lambda: any(worker.threads == 4 for worker in service.workers), "the program runs")
         STOPS[how](service)
@@ -72,8 +80,7 @@ def test_requests_that_outlast_the_shutdown_time_are_cut_off(tmp_path: Path) -> 
 
         def ask() -> None:
             try:
-                failures.append(service.execute("import time, threading\n"
-                    "for _ in range(3): threading.Thread(target=time.sleep, args=(9,)).start()").text)  # fmt: skip
+                failures.append(service.execute(sleeper(9)).text)
             except httpx.TransportError as error:
                 failures.append(type(error).__name__)
 

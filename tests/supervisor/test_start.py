@@ -17,6 +17,7 @@ from tests.supervisor.serving import ROOT, Service, running, serving, wait_until
 
 SERVE = (sys.executable, "-m", "service", "serve", "--port", "0")
 BARE = (sys.executable, str(ROOT / "tests" / "supervisor" / "bare.py"))
+NO_SANDBOX = "lars: the sandbox could not start: "
 HELLO_AND_DEATH = """\
 import json, os, socket, sys
 sys.path[:0] = sys.argv[-2:]
@@ -50,7 +51,7 @@ def test_a_floor_that_the_host_does_not_reach_is_one_sentence(tmp_path: Path) ->
     with running(SERVE, tmp_path, LARS_SANDBOX_FLOOR="cgroup_limits") as service:
         assert service.popen.wait(20) == 1
         assert re.fullmatch(
-            r"lars: the sandbox could not start: isolation is below LARS_SANDBOX_FLOOR: cgroup_limits: .+ \(.+\)\n",
+            NO_SANDBOX + r"isolation is below LARS_SANDBOX_FLOOR: cgroup_limits: .+ \(.+\)\n",
             service.errors,
         ), service.errors
         assert service.output == ""
@@ -62,7 +63,8 @@ def test_a_busy_port_is_one_sentence(tmp_path: Path) -> None:
         with running((*SERVE[:-1], port), tmp_path) as service:
             assert service.popen.wait(20) == 1
             assert service.errors == (
-                f"lars: port {port} on 127.0.0.1 is in use; stop what holds it, or choose another with --port\n"
+                f"lars: port {port} on 127.0.0.1 is in use; "
+                "stop what holds it, or choose another with --port\n"
             )
 
 
@@ -95,7 +97,9 @@ def test_a_base_python_that_is_not_there_is_one_sentence(tmp_path: Path) -> None
 def test_a_base_python_that_ends_at_once_is_one_sentence(tmp_path: Path) -> None:
     with bare(tmp_path, "other python", FAKE_PYTHON="/bin/false") as service:
         assert service.popen.wait(20) == 1
-        assert re.fullmatch(r"lars: the sandbox could not start: .*the zygote.*\n", service.errors), service.errors
+        assert re.fullmatch(r"lars: the sandbox could not start: .*the zygote.*\n", service.errors), (
+            service.errors
+        )
 
 
 def test_a_zygote_that_says_hello_and_dies_is_a_failure_to_start(tmp_path: Path) -> None:
@@ -103,7 +107,7 @@ def test_a_zygote_that_says_hello_and_dies_is_a_failure_to_start(tmp_path: Path)
     with bare(tmp_path, "other python", FAKE_PYTHON=fake) as service:
         assert service.popen.wait(20) == 1
         assert re.fullmatch(
-            r"lars: the sandbox could not start: it ended with exit code (0|None) before it had run a program",
+            NO_SANDBOX + r"it ended with exit code (0|None) before it had run a program",
             last_line(service),
         ), service.errors
 
@@ -132,7 +136,9 @@ def test_a_base_python_that_goes_away_later_is_tried_a_few_times_and_then_ends_t
         assert service.popen.wait(20) == 1
         assert len(service.events("zygote_died")) == 1
         assert [line["restart_in"] for line in service.events("zygote_could_not_start")] == [0, 0, 0.2, 0.4]
-        assert last_line(service).startswith("lars: the sandbox could not start: the base Python cannot be run:")
+        assert last_line(service).startswith(
+            "lars: the sandbox could not start: the base Python cannot be run:"
+        )
 
 
 def test_a_front_that_cannot_start_is_tried_a_few_times_and_then_ends_the_service(tmp_path: Path) -> None:
@@ -140,7 +146,13 @@ def test_a_front_that_cannot_start_is_tried_a_few_times_and_then_ends_the_servic
     (tmp_path / "broken" / "uvicorn.py").write_text("raise SystemExit(9)\n")
     with running(SERVE, tmp_path, PYTHONPATH=str(tmp_path / "broken")) as service:
         assert service.popen.wait(20) == 1
-        assert [line["restart_in"] for line in service.events("front_could_not_start")] == [0, 0, 0.2, 0.4, None]
+        assert [line["restart_in"] for line in service.events("front_could_not_start")] == [
+            0,
+            0,
+            0.2,
+            0.4,
+            None,
+        ]
         assert last_line(service) == "lars: the HTTP front could not start; its last lines above say why"
 
 

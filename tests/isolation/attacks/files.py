@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program of one line stays one line
 """Files: the host's, the jail's own, devices, links, and what a path may be made to mean."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program of one line stays one line
 """Sockets of every family, name resolution, System V and POSIX objects shared by name."""
 
 from __future__ import annotations
@@ -5,7 +6,9 @@ from __future__ import annotations
 from sandbox_runtime.layers import Layer
 from tests.isolation.attack import Attack, Fence, says
 
-_SHADOWED = "with seccomp off an own network namespace would have to be brought up; the TCP row has the control"
+_SHADOWED = (
+    "with seccomp off an own network namespace would have to be brought up; the TCP row has the control"
+)
 _TCP = (Layer.SECCOMP, Layer.NET_NAMESPACE)
 _FAMILIES = "AF_INET AF_INET6 AF_UNIX AF_NETLINK AF_PACKET AF_VSOCK AF_ALG AF_BLUETOOTH AF_CAN AF_TIPC AF_RDS AF_QIPCRTR"
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program of one line stays one line
 """Starting processes, and signals, traces and clocks aimed at others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program of one line stays one line
 """Inherited descriptors, and what a program may do to descriptor 3, the worker's channel to its front."""
 
 from __future__ import annotations
@@ -71,11 +72,15 @@ print(kinds)
     ),
     _forged("frames of the other direction", "send(frame(1, b'{}') + frame(2, b'{}'))\nwait()"),
     _forged("result that is not JSON", "send(frame(16, b'nonsense') + done())\nwait()"),
-    _forged("result that closes the reply's object", "send(frame(16, b'1},\"success\":true') + done())\nwait()"),
+    _forged(
+        "result that closes the reply's object", "send(frame(16, b'1},\"success\":true') + done())\nwait()"
+    ),
     _forged("result that is empty", "send(frame(16, b'') + done())\nwait()"),
     _forged("result with a NaN", "send(frame(16, b'NaN') + done())\nwait()"),
     _forged("result that is not UTF-8", "send(frame(16, b'\"\\xff\"') + done())\nwait()"),
-    _forged("result nested beyond any reader", "send(frame(16, b'[' * 100000 + b']' * 100000) + done())\nwait()"),
+    _forged(
+        "result nested beyond any reader", "send(frame(16, b'[' * 100000 + b']' * 100000) + done())\nwait()"
+    ),
     _forged("result twice", "send(frame(16, b'1') + frame(16, b'2') + done())\nwait()"),
     _forged("result after done", "send(done() + frame(16, b'2'))\nwait()"),
     _forged("done twice", "send(done() + done(exit_code=3))\nwait()"),
@@ -89,7 +94,7 @@ print(kinds)
     _forged("done with a million warnings", "send(done(warnings=[''] * 60000))\nwait()"),
     _forged(
         "done with a lone surrogate",
-        "send(frame(17, b'{\"end\":\"ok\",\"exit_code\":0,\"detail\":\"\\\\ud800\"}'))\nwait()",
+        'send(frame(17, b\'{"end":"ok","exit_code":0,"detail":"\\\\ud800"}\'))\nwait()',
     ),
     _forged(
         "result and done as a worker sends them, then endless work",

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.isolation.attacks import files, kernel, network, output, processes, protocol, resources, state
+from tests.isolation.attacks import (
+    capacity,
+    files,
+    kernel,
+    network,
+    output,
+    processes,
+    protocol,
+    resources,
+    state,
+)
 
 ATTACKS = (
     *files.ROWS,
@@ -11,6 +21,7 @@ ATTACKS = (
     *processes.ROWS,
     *kernel.ROWS,
     *resources.ROWS,
+    *capacity.ROWS,
     *output.ROWS,
     *state.ROWS,
 )

@@ -6,6 +6,7 @@ A ``$`` in a row marks where the refusal must point; Python has no such token.
 from __future__ import annotations
 
 import sys
+import types
 from textwrap import dedent
 
 import pytest
@@ -15,6 +16,17 @@ from sandbox_runtime.policy import POLICIES, Allowed, Policy, Rejected, Verdict,
 CAP = 1 << 20
 RESTRICTED = POLICIES["restricted"]
 PROGRAM = POLICIES["program"]
+
+HARMLESS = set(map(id, restricted_builtins().values()))
+INTERNAL = (
+    types.ModuleType,
+    types.FrameType,
+    types.CodeType,
+    types.TracebackType,
+    types.MappingProxyType,
+    types.CoroutineType,
+    types.MethodWrapperType,
+)
 
 since_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
 since_3_14 = pytest.mark.skipif(sys.version_info < (3, 14), reason="syntax of Python 3.14")
@@ -60,3 +72,14 @@ def run(source: str, data: object = None) -> dict[str, object]:
     namespace: dict[str, object] = {"__builtins__": restricted_builtins(), "data": data}
     exec(compile(verdict.tree, "main.py", "exec", dont_inherit=True), namespace)  # noqa: S102 - what is tested
     return namespace
+
+
+def is_prize(loot: object) -> bool:
+    """Something that a restricted program must never hold, or text that shows it was reached."""
+    if isinstance(loot, type | types.BuiltinFunctionType):
+        return id(loot) not in HARMLESS
+    if isinstance(loot, dict):
+        return "__builtins__" in loot or "print" in loot
+    if isinstance(loot, str):
+        return "<class 'object'>" in loot or "<frame" in loot or "root:" in loot
+    return isinstance(loot, INTERNAL)

@@ -133,6 +133,10 @@ def test_found_exactly_once_and_there(marked: str, rule: str) -> None:
         ),
         pytest.param("def f():\n  while True: pass", id="never called"),
         pytest.param("class S:\n  def run(self):\n    while True: pass\nS().run", id="method"),
+        pytest.param(
+            "class S:\n  def f(self):\n    while True: pass\ndef f(): pass\nf()", id="method of that name"
+        ),
+        pytest.param("@task\ndef f():\n  while True: pass\nf()", id="decorated"),
         pytest.param("while x: pass\nwhile not done(): pass", id="conditional loop"),
         pytest.param(
             "class A: pass\nprint(type(A()).__name__, A.__doc__, A().__class__.__name__)", id="dunder"

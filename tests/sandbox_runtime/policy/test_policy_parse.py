@@ -8,6 +8,7 @@ import inspect
 import subprocess
 import sys
 import textwrap
+import types
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sandbox_runtime
-from sandbox_runtime.policy import Allowed, Invalid, Policy, Rejected, check_text, describe, findings, judge
+from sandbox_runtime.policy import (
+    Allowed,
+    Invalid,
+    Policy,
+    Rejected,
+    check_text,
+    compiled,
+    describe,
+    findings,
+    judge,
+)
 from tests.sandbox_runtime.policy.policy_cases import (
     CAP,
     PROGRAM,
@@ -176,6 +187,38 @@ def test_text_check_does_not_parse(source: str) -> None:
 def test_text_check_is_the_judges_own() -> None:
     for source in ("x" * 101, "'\0'", "'\ud800'"):
         assert check_text(source, 100) == judge(source, PROGRAM, max_bytes=100)
+
+
+def test_compiled_makes_the_code_of_the_program() -> None:
+    code = compiled("x = 6 * 7", CAP)
+    assert isinstance(code, types.CodeType)
+    namespace: dict[str, object] = {}
+    exec(code, namespace)  # noqa: S102 - the line above
+    assert (namespace["x"], code.co_filename) == (42, "main.py")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("a b", id="of the parser"),
+        pytest.param("x = 1\nreturn x", id="of the compiler: return"),
+        pytest.param("nonlocal x", id="of the compiler: nonlocal"),
+    ],
+)
+def test_compiled_gives_every_syntax_error_without_a_frame(source: str) -> None:
+    verdict = compiled(source, CAP)
+    assert isinstance(verdict, Invalid)
+    with pytest.raises(SyntaxError) as raised:
+        compile(source, "main.py", "exec", dont_inherit=True)
+    assert verdict.error.args == raised.value.args
+    assert verdict.error.__traceback__ is None
+
+
+@pytest.mark.parametrize("source", ["x" * (CAP + 1), "'\0'", "'\ud800'", "-" * 50_000 + "1"])
+def test_compiled_refuses_as_the_judge_does(source: str) -> None:
+    verdict = compiled(source, CAP)
+    assert isinstance(verdict, Rejected)
+    assert verdict == verdict_on(source, PROGRAM)
 
 
 _STARVED = """

@@ -1,0 +1,25 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+# Where a front may make a call that could block, and why it does not.
+_ALLOWED = (
+    # One line of log, to a pipe or file that the operator chose: as in every server that logs.
+    ("os.write", "service/telemetry/logs.py", "msg"),
+    # proc_pid_fdinfo(5) is made in memory by the kernel.
+    ("os.read", "service/pool/cpu_clock.py", "_pid_of"),
+)
+
+
+@pytest.fixture
+def loop_guard() -> Iterator[BlockBuster]:
+    """While it is in force, a blocking call of our code on an event loop raises BlockingError."""
+    with blockbuster_ctx(scanned_modules=["service", "sandbox_runtime"]) as guard:
+        for function, file, caller in _ALLOWED:
+            guard.functions[function].can_block_in(file, caller)
+        yield guard

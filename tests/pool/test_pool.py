@@ -1,0 +1,460 @@
+"""The pool against zygotes and workers that the test plays: who gets which worker when, and what is left."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from sandbox_runtime.job import Report
+from sandbox_runtime.wire import Failed, Kind, Spawn, encode, encode_json
+from service.errors import NotReady, Overloaded, QueueTimeout, WorkerLost
+from service.pool.channel import Channel
+from service.pool.job import Outcome
+from service.pool.pool import Pool, PoolSize
+from tests.pool.puppets import PuppetZygote, job, no_descriptor_left, until
+
+pytestmark = pytest.mark.usefixtures("loop_guard")
+Run = asyncio.Task[Outcome]
+
+
+@dataclass
+class Stage:
+    """A pool and the zygotes that it thinks it has."""
+
+    pool: Pool = field(default_factory=lambda: Pool(PoolSize(0, 1, 2)))
+    zygotes: list[PuppetZygote] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    proven: list[int] = field(default_factory=list)
+    broken: list[int] = field(default_factory=list)
+
+    def set(self, idle: int, workers: int, queue: int) -> None:
+        """A pool of this size, without zygotes."""
+        self.pool = Pool(PoolSize(idle, workers, queue))
+        self.pool.on_proven = self.proven.append
+        self.pool.on_broken = self.broken.append
+
+    def add(self) -> PuppetZygote:
+        """One more zygote, which has not proved itself."""
+        zygote = PuppetZygote()
+        self.zygotes.append(zygote)
+        self.pool.add(Channel(zygote.theirs, self.pool, identity=len(self.zygotes)))
+        return zygote
+
+    async def add_proven(self) -> PuppetZygote:
+        """One more, whose first worker has run a program."""
+        zygote = self.add()
+        if zygote.hear() == 0:
+            self.run()  # a pool that keeps no idle worker asks for one when a job comes
+        await until(zygote.hear, "a worker is asked for")
+        worker = zygote.bear()
+        await worker.answer()
+        await until(lambda: len(self.zygotes) in self.proven, "it proves itself")
+        zygote.say(worker.reap())
+        await self.turn()
+        return zygote
+
+    def run(self, code: str = "", timeout: float = 10.0) -> Run:
+        """A job comes."""
+        task = asyncio.get_running_loop().create_task(self.pool.run(job(code, timeout=timeout)))
+        self.runs.append(task)
+        return task
+
+    async def asked(self, zygote: PuppetZygote, count: int) -> None:
+        """Return when the zygote has been asked for exactly so many workers in all."""
+        await until(lambda: zygote.hear() >= count, f"{count} workers are asked for")
+        await self.turn()
+        assert zygote.hear() == count
+
+    async def turn(self) -> None:
+        """Let everything that is due happen."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    def figures(self, *names: str) -> tuple[int, ...]:
+        """Some of the pool's figures."""
+        return tuple(self.pool.figures()[name] for name in names)
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    """An empty stage; at the end everything on it is closed and nothing is left."""
+    await asyncio.sleep(0)
+    with no_descriptor_left():
+        stage = Stage()
+        yield stage
+        for run in stage.runs:
+            run.cancel()
+        await asyncio.gather(*stage.runs, return_exceptions=True)
+        await stage.pool.close()
+        for zygote in stage.zygotes:
+            for worker in zygote.workers:
+                assert worker.process.wait(5) == -9, "a worker has outlived the pool"
+            zygote.close()
+
+
+async def bear_and_answer(zygote: PuppetZygote) -> str:
+    """A worker that answers 42 to whatever it gets, and dies; the code it got."""
+    worker = zygote.bear()
+    code = await worker.answer()
+    await until(lambda: worker.process.poll() is not None, "the worker is ended after its job")
+    zygote.say(worker.reap())
+    return code
+
+
+# -- proof and readiness -----------------------------------------------------------------------------------
+
+
+async def test_a_zygote_is_proven_when_a_program_has_run(stage: Stage) -> None:
+    stage.set(1, 2, 2)
+    zygote = stage.add()
+    await stage.asked(zygote, 1)
+    worker = zygote.bear()
+    assert "6 * 7" in (await worker.program()).code
+    assert not stage.pool.ready
+    await worker.answer()
+    await asyncio.wait_for(stage.pool.wait_ready(), 5)
+    assert (stage.pool.ready, stage.proven, stage.broken) == (True, [1], [])
+
+
+async def test_a_zygote_that_computes_wrongly_is_broken(stage: Stage) -> None:
+    stage.set(1, 2, 2)
+    zygote = stage.add()
+    worker = zygote.bear()
+    await worker.program()
+    await worker.say(encode(Kind.RESULT, b"43") + encode_json(Kind.DONE, Report("ok", 0)))
+    await until(lambda: stage.broken, "it is reported")
+    assert (stage.pool.ready, stage.proven, stage.broken, zygote.let_go) == (False, [], [1], True)
+
+
+async def test_readiness_ends_with_the_last_zygote(stage: Stage) -> None:
+    stage.set(1, 2, 2)
+    zygote = await stage.add_proven()
+    assert stage.pool.ready
+    zygote.close()
+    await until(lambda: not stage.pool.ready, "the pool is not ready")
+    assert stage.broken == []
+
+
+# -- refill ------------------------------------------------------------------------------------------------
+
+
+async def test_idle_workers_are_kept_ready(stage: Stage) -> None:
+    stage.set(3, 8, 2)
+    zygote = stage.add()
+    await stage.asked(zygote, 3)
+    await bear_and_answer(zygote)
+    await stage.asked(zygote, 4)
+    for _ in range(3):
+        zygote.bear()
+    await until(lambda: stage.figures("idle") == (3,), "three are idle")
+    run = stage.run("one")
+    await stage.asked(zygote, 5)
+    assert await zygote.workers[1].answer() == "one"
+    assert (await run).result == b"42"
+    await stage.asked(zygote, 5)
+
+
+async def test_no_more_workers_than_allowed_are_asked_for(stage: Stage) -> None:
+    stage.set(2, 3, 10)
+    zygote = await stage.add_proven()
+    await stage.asked(zygote, 3)
+    for _ in range(5):
+        stage.run()
+    await stage.asked(zygote, 4)
+    assert stage.figures("waiting", "starting") == (5, 3)
+
+
+async def test_a_dead_idle_worker_is_replaced_and_never_used(stage: Stage) -> None:
+    stage.set(1, 4, 2)
+    zygote = await stage.add_proven()
+    dead = zygote.bear()
+    await until(lambda: stage.figures("idle") == (1,), "it is idle")
+    before = zygote.hear()
+    zygote.say(dead.die())
+    await stage.asked(zygote, before + 1)
+    assert stage.figures("idle") == (0,)
+    run = stage.run("next")
+    assert await bear_and_answer(zygote) == "next"
+    assert (await run).verdict == "ok"
+
+
+# -- the queue ---------------------------------------------------------------------------------------------
+
+
+async def test_a_full_queue_refuses_at_once(stage: Stage) -> None:
+    stage.set(1, 1, 2)
+    zygote = await stage.add_proven()
+    running = stage.run("a")
+    worker = zygote.bear()
+    assert (await worker.program()).code == "a"
+    waiting = [stage.run("b"), stage.run("c")]
+    await stage.turn()
+    assert stage.figures("busy", "waiting") == (1, 2)
+    with pytest.raises(Overloaded) as caught:
+        await stage.run("d")
+    assert caught.value.detail.startswith(
+        "1 programs run and 2 wait, which is all that may (LARS_MAX_WORKERS"
+    )
+    assert caught.value.headers == {"Retry-After": "1"}
+    assert not any(run.done() for run in (running, *waiting))
+
+
+async def test_retry_after_is_what_the_queue_will_take(stage: Stage) -> None:
+    stage.set(0, 1, 350)
+    stage.add()
+    for _ in range(350):
+        stage.run()
+    await stage.turn()
+    with pytest.raises(Overloaded) as caught:
+        await stage.run()
+    first_guess = 0.01  # seconds a program takes, until one has been measured
+    assert caught.value.headers == {"Retry-After": str(math.ceil(350 * first_guess))}
+
+
+async def test_jobs_are_served_in_the_order_in_which_they_came(stage: Stage) -> None:
+    stage.set(0, 1, 5)
+    zygote = stage.add()
+    runs = [stage.run(code) for code in "abcde"]
+    assert "6 * 7" in await bear_and_answer(zygote)
+    assert [await bear_and_answer(zygote) for _ in runs] == list("abcde")
+    assert [(await run).result for run in runs] == [b"42"] * 5
+
+
+async def test_a_job_that_waits_past_its_deadline_is_refused(stage: Stage) -> None:
+    stage.set(0, 1, 5)
+    stage.add()
+    with pytest.raises(QueueTimeout) as caught:
+        await stage.run(timeout=0.05)
+    assert caught.value.headers == {"Retry-After": "1"}
+    assert stage.figures("waiting") == (0,)
+
+
+async def test_a_job_whose_deadline_has_passed_does_not_wait(stage: Stage) -> None:
+    stage.set(0, 1, 5)
+    with pytest.raises(QueueTimeout):
+        await stage.run(timeout=-1)
+
+
+async def test_time_in_the_queue_counts_against_the_deadline(stage: Stage) -> None:
+    stage.set(0, 1, 5)
+    zygote = await stage.add_proven()
+    run = stage.run(timeout=0.4)
+    await asyncio.sleep(0.2)
+    stage.runs[0].cancel()
+    worker = zygote.bear()
+    await worker.program()
+    outcome = await run
+    assert outcome.verdict == "timeout"
+    assert outcome.timing.queue >= 0.19
+    assert outcome.usage.wall < 0.4
+
+
+# -- cancelled ---------------------------------------------------------------------------------------------
+
+
+async def test_a_job_cancelled_in_the_queue_leaves_it(stage: Stage) -> None:
+    stage.set(0, 1, 5)
+    zygote = await stage.add_proven()
+    gone, stays = stage.run("gone"), stage.run("stays")
+    await stage.turn()
+    stage.runs[0].cancel()
+    gone.cancel()
+    await asyncio.gather(stage.runs[0], gone, return_exceptions=True)
+    assert stage.figures("waiting") == (1,)
+    assert await bear_and_answer(zygote) == "stays"
+    assert (await stays).verdict == "ok"
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_job_cancelled_as_its_worker_comes_does_not_cost_the_worker(stage: Stage, turns: int) -> None:
+    """At every turn of the loop from the worker's arrival on."""
+    stage.set(0, 2, 5)
+    zygote = await stage.add_proven()
+    stage.runs[0].cancel()
+    await stage.turn()
+    first = stage.run("first")
+    await stage.turn()
+    worker = zygote.bear()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    await stage.turn()
+    second = stage.run("second")
+    if await worker.answer() == "first":
+        assert worker.process.wait(5) == -9, "it has run something, and was kept"
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+    else:
+        assert (await second).result == b"42"
+    assert stage.figures("busy", "waiting", "idle") == (0, 0, 0)
+
+
+async def test_a_job_cancelled_while_it_runs_kills_its_worker_only(stage: Stage) -> None:
+    stage.set(2, 4, 5)
+    zygote = await stage.add_proven()
+    workers = [zygote.bear(), zygote.bear()]
+    await until(lambda: stage.figures("idle") == (2,), "two are idle")
+    runs = [stage.run("a"), stage.run("b")]
+    for worker in workers:
+        await worker.program()
+    runs[0].cancel()
+    await asyncio.gather(runs[0], return_exceptions=True)
+    assert workers[0].process.wait(5) == -9
+    assert workers[1].process.poll() is None
+    assert stage.figures("busy") == (1,)
+    await workers[1].say(encode_json(Kind.DONE, Report("ok", 0)))
+    assert (await runs[1]).verdict == "ok"
+
+
+# -- failures of zygotes -----------------------------------------------------------------------------------
+
+
+async def fail(stage: Stage, zygote: PuppetZygote, times: int) -> None:
+    for number in range(times):
+        zygote.say(Failed(1000 + number, "fork", "no"))
+    await stage.turn()
+
+
+async def test_five_start_failures_in_a_row_end_a_zygote(stage: Stage) -> None:
+    stage.set(1, 8, 5)
+    zygote = stage.add()
+    await fail(stage, zygote, 4)
+    assert (stage.broken, zygote.let_go) == ([], False)
+    await fail(stage, zygote, 1)
+    await until(lambda: stage.broken == [1], "it is reported")
+    assert stage.figures("zygotes") == (0,)
+    assert zygote.hear() < 10, "it was asked again and again"
+
+
+async def test_failures_of_one_zygote_are_not_made_up_for_by_another(stage: Stage) -> None:
+    stage.set(1, 8, 5)
+    sick, well = stage.add(), stage.add()
+    for _ in range(2):
+        await fail(stage, sick, 2)
+        well.bear()
+        await stage.turn()
+    await fail(stage, sick, 1)
+    await until(lambda: stage.broken == [1], "the sick one is reported")
+    assert (sick.let_go, well.let_go) == (True, False)
+
+
+async def test_a_worker_that_starts_makes_up_for_earlier_failures(stage: Stage) -> None:
+    stage.set(1, 8, 5)
+    zygote = stage.add()
+    await fail(stage, zygote, 4)
+    zygote.bear()
+    await stage.turn()
+    await fail(stage, zygote, 4)
+    assert (stage.broken, zygote.let_go) == ([], False)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+async def test_a_worker_without_all_its_descriptors_ends_the_zygote(stage: Stage, count: int) -> None:
+    stage.set(1, 8, 5)
+    zygote = stage.add()
+    zygote.bear(descriptors=count).process.kill()  # nobody else can
+    await until(lambda: stage.broken == [1], "it is reported")
+    assert zygote.let_go
+
+
+@pytest.mark.parametrize("message", [{}, {"t": "ready"}, {"t": "ready", "serial": "1", "pid": 1}, {"t": "x"}])
+async def test_a_zygote_that_breaks_the_protocol_is_let_go(stage: Stage, message: dict[str, object]) -> None:
+    stage.set(1, 8, 5)
+    zygote = stage.add()
+    zygote.say(message)
+    await until(lambda: stage.broken == [1], "it is reported")
+    assert zygote.let_go
+
+
+async def test_a_zygote_that_asks_for_workers_is_let_go(stage: Stage) -> None:
+    stage.set(1, 8, 5)
+    zygote = stage.add()
+    zygote.say(Spawn(1))
+    await until(lambda: stage.broken == [1], "it is reported")
+
+
+async def test_a_zygote_that_dies_as_it_gives_a_worker_costs_the_job_nothing(stage: Stage) -> None:
+    stage.set(0, 2, 5)
+    dying = await stage.add_proven()
+    run = stage.runs[0]
+    dying.bear()
+    dying.close()  # both are read in one turn, before the job has come to take the worker
+    await until(lambda: stage.figures("zygotes") == (0,), "its end is seen")
+    healthy = stage.add()
+    await bear_and_answer(healthy)
+    assert await bear_and_answer(healthy) == ""
+    assert (await run).result == b"42"
+
+
+async def test_a_zygote_that_dies_under_a_run_costs_that_run(stage: Stage) -> None:
+    stage.set(0, 2, 5)
+    zygote = await stage.add_proven()
+    worker = zygote.bear()
+    await worker.program()
+    zygote.close()
+    with pytest.raises(WorkerLost):
+        await stage.runs[0]
+
+
+# -- retirement --------------------------------------------------------------------------------------------
+
+
+async def test_a_retired_zygote_finishes_what_it_runs(stage: Stage) -> None:
+    stage.set(1, 4, 5)
+    old = await stage.add_proven()
+    busy = old.bear()
+    run = stage.run("old")
+    assert (await busy.program()).code == "old"
+    idle = old.bear()
+    await until(lambda: stage.figures("idle") == (1,), "another is idle")
+    new = stage.add()
+    stage.pool.retire(1)
+    assert idle.process.wait(5) == -9
+    asked = old.hear()
+    old.say(idle.reap())
+    await until(lambda: new.hear() > 0, "the new one is asked")
+    assert not old.let_go
+    await busy.answer()
+    assert (await run).result == b"42"
+    old.say(busy.reap())
+    for worker in range(old.hear() - len(old.workers)):
+        old.say(Failed(2000 + worker, "fork", "no"))
+    await until(lambda: old.let_go, "the old one is let go")
+    assert old.hear() == asked
+    assert stage.broken == []
+
+
+async def test_a_worker_that_a_retired_zygote_still_bears_is_ended(stage: Stage) -> None:
+    stage.set(1, 4, 5)
+    zygote = stage.add()
+    await stage.asked(zygote, 1)
+    stage.pool.retire(1)
+    late = zygote.bear()
+    assert await asyncio.to_thread(late.process.wait, 5) == -9
+    assert not zygote.let_go
+    zygote.say(late.reap())
+    await until(lambda: zygote.let_go, "it is let go")
+
+
+# -- the end -----------------------------------------------------------------------------------------------
+
+
+async def test_closing_the_pool_answers_everyone(stage: Stage) -> None:
+    stage.set(0, 1, 5)
+    zygote = await stage.add_proven()
+    running, waiting = stage.runs[0], stage.run("waits")
+    worker = zygote.bear()
+    await worker.program()
+    await stage.pool.close()
+    with pytest.raises(WorkerLost):
+        await running
+    with pytest.raises(NotReady):
+        await waiting
+    with pytest.raises(NotReady):
+        await stage.run("late")
+    assert worker.process.wait(5) == -9
