@@ -111,7 +111,9 @@ def launcher_steps(plan: JailPlan, proc_self: int) -> list[Step]:
     if privileged:
         steps.append(Step("become nobody", _become_nobody))
     if plan.has(Layer.USER_NAMESPACE):
-        steps.append(Step("enter the namespaces", lambda: _enter_namespaces(plan.namespace_flags(), proc_self)))
+        steps.append(
+            Step("enter the namespaces", lambda: _enter_namespaces(plan.namespace_flags(), proc_self))
+        )
     if plan.has(Layer.PRIVATE_ROOT) and not privileged:
         steps += [Step("make the mounts private", _private_mounts), build]
     return steps

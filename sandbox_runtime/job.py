@@ -13,7 +13,9 @@ from typing import Literal
 from sandbox_runtime.wire import WireError
 
 End = Literal["ok", "exception", "exit", "memory", "output", "disk", "syscall", "rejected", "invalid_data"]
-_ENDS = frozenset(("ok", "exception", "exit", "memory", "output", "disk", "syscall", "rejected", "invalid_data"))
+_ENDS = frozenset(
+    ("ok", "exception", "exit", "memory", "output", "disk", "syscall", "rejected", "invalid_data")
+)
 MAX_TEXT = 64 * 1024
 
 

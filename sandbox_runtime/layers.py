@@ -100,7 +100,9 @@ def states_from_json(rows: object) -> tuple[LayerState, ...]:
         if not isinstance(row, dict) or not isinstance(row.get("in_force"), bool):
             raise ValueError(f"layers: not a layer state: {row!r}")
         states.append(
-            LayerState(Layer(row["layer"]), row["in_force"], str(row.get("reason", "")), str(row.get("remedy", "")))
+            LayerState(
+                Layer(row["layer"]), row["in_force"], str(row.get("reason", "")), str(row.get("remedy", ""))
+            )
         )
     return tuple(states)
 

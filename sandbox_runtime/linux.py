@@ -70,9 +70,7 @@ _pivot_root = _syscall(
     {"x86_64": 155, "aarch64": 41}.get(os.uname().machine, -1), ctypes.c_char_p, ctypes.c_char_p
 )
 _close_range = _syscall(436, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint)
-_mount_setattr = _syscall(
-    442, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint, ctypes.c_char_p, ctypes.c_size_t
-)
+_mount_setattr = _syscall(442, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint, ctypes.c_char_p, ctypes.c_size_t)
 _landlock_create_ruleset = _syscall(444, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint)
 _landlock_add_rule = _syscall(445, ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
 _landlock_restrict_self = _syscall(446, ctypes.c_int, ctypes.c_uint)
@@ -183,7 +181,9 @@ class SeccompFilter:
     def install(self) -> Call:
         """Install for this thread and what it forks. PR_SET_SECCOMP(2const); needs no_new_privs."""
         address = ctypes.addressof(self._prog)
-        call = Call("prctl(PR_SET_SECCOMP)", _libc.prctl, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, address, 0, 0)
+        call = Call(
+            "prctl(PR_SET_SECCOMP)", _libc.prctl, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, address, 0, 0
+        )
         call.keeps = self
         return call
 

@@ -57,11 +57,17 @@ def _state(layer: Layer, wanted: frozenset[Layer], found: dict[Layer, LayerState
     if layer is Layer.PRIVATE_ROOT:
         return _tried(layer, _try_mount_setattr, "run Linux 5.12 or later")
     if layer is Layer.WORKER_USER_NAMESPACE and not linux.thread_limit_is_per_user_namespace():
-        return LayerState(layer, False, "threads are counted per user namespace from Linux 5.14 on", "run Linux 5.14")
+        return LayerState(
+            layer, False, "threads are counted per user namespace from Linux 5.14 on", "run Linux 5.14"
+        )
     if layer is Layer.LANDLOCK and linux.landlock_abi() == 0:
-        return LayerState(layer, False, "the kernel has no Landlock", "run Linux 5.13 or later with landlock in lsm=")
+        return LayerState(
+            layer, False, "the kernel has no Landlock", "run Linux 5.13 or later with landlock in lsm="
+        )
     if layer is Layer.CGROUP_LIMITS:
-        return LayerState(layer, False, "no cgroup is delegated to the service", "use the systemd unit with Delegate=")
+        return LayerState(
+            layer, False, "no cgroup is delegated to the service", "use the systemd unit with Delegate="
+        )
     return LayerState(layer, True)
 
 

@@ -129,7 +129,9 @@ def _become_zygote(
     jail.take(jail.zygote_steps(plan))
     zygote = Zygote(control, steps, forks)
     preload.hide_ourselves()
-    _tell(control, {"t": "hello", "layers": [state.as_json() for state in states], "modules": preload.loaded()})
+    _tell(
+        control, {"t": "hello", "layers": [state.as_json() for state in states], "modules": preload.loaded()}
+    )
     gc.collect()
     gc.freeze()
     return zygote
@@ -150,7 +152,9 @@ class Zygote:
     No signal handler and no wakeup pipe: there would be something to undo in every child.
     """
 
-    def __init__(self, control: socket.socket, steps: tuple[list[jail.Step], list[jail.Step]], forks: int) -> None:
+    def __init__(
+        self, control: socket.socket, steps: tuple[list[jail.Step], list[jail.Step]], forks: int
+    ) -> None:
         self._control = control
         self._steps, self._last_steps = steps
         self._forks = forks

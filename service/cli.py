@@ -16,7 +16,14 @@ from service.supervisor.supervisor import StartFailed
 from service.supervisor.zygote import ZygoteFailed
 from service.telemetry.logs import configure_logging
 
-_OPERATOR_ERRORS = (SettingsError, ListenError, StartFailed, ZygoteFailed, ProfileError, CompilerUnavailableError)
+_OPERATOR_ERRORS = (
+    SettingsError,
+    ListenError,
+    StartFailed,
+    ZygoteFailed,
+    ProfileError,
+    CompilerUnavailableError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +63,9 @@ def _warn(environ: dict[str, str]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lars", description="Runs unreviewed Python in kernel-jailed processes.")
+    parser = argparse.ArgumentParser(
+        prog="lars", description="Runs unreviewed Python in kernel-jailed processes."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="serve HTTP until SIGTERM or SIGINT")
     serving.add_argument("--host", help="address to listen on (LARS_HOST)")

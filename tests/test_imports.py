@@ -75,7 +75,10 @@ BROAD_HANDLERS: Mapping[tuple[str, str], str] = {
     ("sandbox_runtime/ending.py", "_call_hook"): "sys.excepthook may be the program's",
     ("sandbox_runtime/ending.py", "_complain"): "sys.stderr may be the program's",
     ("sandbox_runtime/ending.py", "_leave"): "the exit status's __str__ is the program's",
-    ("sandbox_runtime/ending.py", "end_threads_and_call_atexit"): "CPython reports what ending threads raises",
+    (
+        "sandbox_runtime/ending.py",
+        "end_threads_and_call_atexit",
+    ): "CPython reports what ending threads raises",
     ("sandbox_runtime/result.py", "encode_result"): "a dict subclass's methods are the program's",
     ("sandbox_runtime/result.py", "safe_repr"): "__repr__ is the program's",
     (

@@ -93,12 +93,16 @@ def _concluded_by_the_kernel(status: int, ending: Ending) -> Conclusion:
     if number == signal.SIGXFSZ and ending.largest_stream >= ending.limits.file_size:
         return Conclusion("output", code, _output_detail(ending))
     if number == signal.SIGXFSZ:
-        return Conclusion("disk", code, f"a file reached the limit of {ending.limits.file_size} bytes; write less")
+        return Conclusion(
+            "disk", code, f"a file reached the limit of {ending.limits.file_size} bytes; write less"
+        )
     return Conclusion("signal", code, _signal_detail(number))
 
 
 def _output_detail(ending: Ending) -> str:
-    return f"a stream reached {ending.largest_stream} bytes, the limit is {ending.limits.file_size}; print less"
+    return (
+        f"a stream reached {ending.largest_stream} bytes, the limit is {ending.limits.file_size}; print less"
+    )
 
 
 def _cpu_detail(ending: Ending) -> str:

@@ -46,7 +46,11 @@ _OUTCOME: dict[str, Any] = {
     "warnings": {"type": "array", "items": {"type": "string"}},
     "usage": {
         "type": "object",
-        "properties": {"wall": {"type": "number"}, "cpu": _NUMBER_OR_NULL, "memory_peak": {"type": ["integer", "null"]}},
+        "properties": {
+            "wall": {"type": "number"},
+            "cpu": _NUMBER_OR_NULL,
+            "memory_peak": {"type": ["integer", "null"]},
+        },
     },
     "timing": {
         "type": "object",
@@ -59,7 +63,11 @@ def document(settings: Settings) -> dict[str, Any]:
     """The whole document, with this server's ceilings in it."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "LARS", "version": "0.1.0", "description": "Runs unreviewed Python in jailed processes."},
+        "info": {
+            "title": "LARS",
+            "version": "0.1.0",
+            "description": "Runs unreviewed Python in jailed processes.",
+        },
         "paths": {
             "/execute": {"post": _execute(settings)},
             "/health": {"get": _get("The process answers.")},
@@ -99,7 +107,9 @@ def _object(properties: dict[str, Any], required: Iterable[str]) -> dict[str, An
     return {"type": "object", "properties": properties, "required": list(required)}
 
 
-def _response(description: str, schema: dict[str, Any], media_type: str = "application/json") -> dict[str, Any]:
+def _response(
+    description: str, schema: dict[str, Any], media_type: str = "application/json"
+) -> dict[str, Any]:
     return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
