@@ -1,7 +1,7 @@
 """One job as both sides of the wire see it: its limits, its program, and the worker's report.
 
-Pure values, sent as JSON objects of their fields; the service builds them, the worker obeys them. ``Report.from_wire`` checks form only: what a
-report says is the program's own word (see ``wire``).
+Pure values, sent as JSON objects of their fields; the service builds them, the worker obeys them.
+``Report.from_wire`` checks form only: what a report says is the program's own word (see ``wire``).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionInfo:
-    """An uncaught exception: its type's name, its message, the last line in main.py, the printed traceback."""
+    """An uncaught exception: its type's name, its message, the last line in main.py, the traceback."""
 
     type: str
     message: str
@@ -107,7 +107,7 @@ class Report:
         """From a DONE payload. WireError when anything is not of the form above; long texts are cut."""
         unknown = set(body) - set(cls.__slots__)
         if unknown:
-            raise WireError(f"DONE: unknown member {sorted(unknown)[0][:50]!r}")
+            raise WireError(f"DONE: unknown member {min(unknown)[:50]!r}")
         return cls(
             end=_end(body.get("end")),
             exit_code=_integer(body.get("exit_code"), "exit_code", 0, 255),

@@ -52,7 +52,7 @@ STOPS: Mapping[Layer, str] = {
     Layer.CAPABILITIES: "using any capability",
     Layer.NOT_DUMPABLE: "being traced or read by a process of the same user",
     Layer.OWN_SESSION: "signals through a shared session or terminal",
-    Layer.CGROUP_LIMITS: "memory, process and CPU use beyond the limit, counted by the kernel for the whole tree",
+    Layer.CGROUP_LIMITS: "memory, process and CPU use beyond the limit, counted for the whole tree",
 }
 
 # Without any one of these a hostile program reaches the host or another tenant.
@@ -81,7 +81,7 @@ class LayerState:
     remedy: str = ""
 
     def as_json(self) -> dict[str, object]:
-        """Members ``layer``, ``in_force``, ``stops``, ``reason``, ``remedy`` (the last two empty when in force)."""
+        """Members ``layer``, ``in_force``, ``stops``, ``reason``, ``remedy`` (two empty when in force)."""
         return {
             "layer": self.layer.value,
             "in_force": self.in_force,
@@ -108,7 +108,7 @@ def states_from_json(rows: object) -> tuple[LayerState, ...]:
 
 
 def below_floor(states: Iterable[LayerState], floor: Iterable[Layer]) -> tuple[LayerState, ...]:
-    """The layers that the floor demands and that are not in force; a layer nobody reported counts as missing."""
+    """The layers that the floor demands and that are not in force; one nobody reported counts as missing."""
     by_layer = {state.layer: state for state in states}
     missing = []
     for layer in floor:

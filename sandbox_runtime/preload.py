@@ -14,9 +14,9 @@ import sys
 
 BASE = tuple(
     """
-    abc array ast base64 bisect calendar collections contextlib copy csv dataclasses datetime decimal enum fractions
-    functools heapq inspect io itertools json linecache math numbers operator os pathlib random re statistics string
-    struct textwrap threading time traceback types typing weakref
+    abc array ast base64 bisect calendar collections contextlib copy csv dataclasses datetime decimal enum
+    fractions functools heapq inspect io itertools json linecache math numbers operator os pathlib random re
+    statistics string struct textwrap threading time traceback types typing weakref
     """.split()
 )
 # Ours, imported before our own modules so that the objects of those lie together and share pages.
@@ -38,8 +38,8 @@ def import_modules(names: tuple[str, ...]) -> None:
         os.register_at_fork = register
 
 
-def _register_nothing(**hooks: object) -> None:
-    return None
+def _register_nothing(**_: object) -> None:
+    """In the place of os.register_at_fork."""
 
 
 def look_like_a_script() -> None:

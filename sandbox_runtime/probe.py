@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sandbox_runtime import linux
 from sandbox_runtime.layers import Layer, LayerState
 
 _USER_NAMESPACE_REMEDY = (
-    "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu 23.10 and later "
-    "kernel.apparmor_restrict_unprivileged_userns=0; in a container a seccomp profile that permits unshare and mount)"
+    "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu 23.10 and "
+    "later kernel.apparmor_restrict_unprivileged_userns=0; in a container a seccomp profile that permits "
+    "unshare and mount)"
 )
 _NAMESPACES = {
     Layer.MOUNT_NAMESPACE: linux.CLONE_NEWNS,
@@ -47,38 +48,34 @@ def survey(requested: Iterable[Layer]) -> tuple[LayerState, ...]:
 def _state(layer: Layer, wanted: frozenset[Layer], found: dict[Layer, LayerState]) -> LayerState:
     if layer not in wanted:
         return LayerState(layer, False, "switched off")
-    if layer is Layer.USER_NAMESPACE:
-        return _tried(layer, _try_user_namespace, _USER_NAMESPACE_REMEDY)
-    if layer in _NAMESPACES:
-        if not found[Layer.USER_NAMESPACE].in_force:
-            return LayerState(layer, False, "needs user_namespace", "see user_namespace")
-        flag = _NAMESPACES[layer]
-        return _tried(layer, linux.unshare(linux.CLONE_NEWUSER | flag), _USER_NAMESPACE_REMEDY)
-    if layer is Layer.PRIVATE_ROOT:
-        return _tried(layer, _try_mount_setattr, "run Linux 5.12 or later")
+    if layer in _NAMESPACES and not found[Layer.USER_NAMESPACE].in_force:
+        return LayerState(layer, False, "needs user_namespace", "see user_namespace")
+    if layer in _TRIALS:
+        return _tried(layer, *_TRIALS[layer])
+    return _known(layer)
+
+
+def _known(layer: Layer) -> LayerState:
+    """The layers that the kernel tells of without a trial."""
     if layer is Layer.WORKER_USER_NAMESPACE and not linux.thread_limit_is_per_user_namespace():
-        return LayerState(
-            layer, False, "threads are counted per user namespace from Linux 5.14 on", "run Linux 5.14"
-        )
-    if layer is Layer.LANDLOCK and linux.landlock_abi() == 0:
-        return LayerState(
-            layer, False, "the kernel has no Landlock", "run Linux 5.13 or later with landlock in lsm="
-        )
-    if layer is Layer.CGROUP_LIMITS:
-        return LayerState(
-            layer, False, "no cgroup is delegated to the service", "use the systemd unit with Delegate="
-        )
-    return LayerState(layer, True)
+        why, remedy = "threads are counted per user namespace from Linux 5.14 on", "run Linux 5.14"
+    elif layer is Layer.LANDLOCK and linux.landlock_abi() == 0:
+        why, remedy = "the kernel has no Landlock", "run Linux 5.13 or later with landlock in lsm="
+    elif layer is Layer.CGROUP_LIMITS:
+        why, remedy = "no cgroup is delegated to the service", "use the systemd unit with Delegate="
+    else:
+        return LayerState(layer, True)
+    return LayerState(layer, False, why, remedy)
 
 
-def _tried(layer: Layer, attempt: object, remedy: str) -> LayerState:
+def _tried(layer: Layer, attempt: Callable[[], object], remedy: str) -> LayerState:
     error = _error_of(attempt)
     if error is None:
         return LayerState(layer, True)
     return LayerState(layer, False, error, remedy)
 
 
-def _error_of(attempt: object) -> str | None:
+def _error_of(attempt: Callable[[], object]) -> str | None:
     """What ``attempt`` raised in a child of its own; None when it passed."""
     reader, writer = os.pipe()
     pid = os.fork()
@@ -93,10 +90,10 @@ def _error_of(attempt: object) -> str | None:
     return said or f"the trial ended with wait status {status}"
 
 
-def _attempt_and_leave(attempt: object, writer: int) -> None:
+def _attempt_and_leave(attempt: Callable[[], object], writer: int) -> None:
     code = 1
     try:
-        attempt()  # type: ignore[operator]
+        attempt()
         code = 0
     except (OSError, ValueError) as error:
         os.write(writer, str(error).encode())
@@ -118,6 +115,16 @@ def _try_mount_setattr() -> None:
     linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)()
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)()
     linux.set_mount_attributes("/", linux.MOUNT_ATTR_NOSUID)()
+
+
+_TRIALS: dict[Layer, tuple[Callable[[], object], str]] = {
+    Layer.USER_NAMESPACE: (_try_user_namespace, _USER_NAMESPACE_REMEDY),
+    **{
+        layer: (linux.unshare(linux.CLONE_NEWUSER | flag), _USER_NAMESPACE_REMEDY)
+        for layer, flag in _NAMESPACES.items()
+    },
+    Layer.PRIVATE_ROOT: (_try_mount_setattr, "run Linux 5.12 or later"),
+}
 
 
 def raise_own_limits() -> None:

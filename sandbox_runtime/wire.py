@@ -160,7 +160,7 @@ class Spawn:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A worker has passed its last jail step. ``pid`` is its own view and informative only: fronts kill by pidfd."""
+    """A worker has passed its last jail step. ``pid`` is its own view, to read only: fronts kill by pidfd."""
 
     serial: int
     pid: int

@@ -56,7 +56,7 @@ def announce(control: socket.socket, serial: int, steps: list[Step], last: list[
 
 def _reseed() -> None:
     """Fresh randomness for this child, as random's own at-fork hook would give it."""
-    _random.Random.seed(random._inst)  # type: ignore[attr-defined]  # the generator behind random.random()
+    _random.Random.seed(random._inst)  # the generator behind random.random()
     random._inst.gauss_next = None  # type: ignore[attr-defined]
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seccomp import ProfileError, CompilerUnavailableError
+from seccomp import CompilerUnavailableError, ProfileError
 from service.commands import doctor, run, serve
 from service.listen import ListenError
 from service.settings import Settings, SettingsError, conflicts, load_env_file, unknown_variables
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return doctor.run(settings)
         return run.run(settings, options.file, options.data)
     except _OPERATOR_ERRORS as error:
-        print(f"lars: {error}", file=sys.stderr)
+        _say(str(error))
         return 1
 
 
@@ -57,9 +57,13 @@ def _environ(options: argparse.Namespace) -> dict[str, str]:
 def _warn(environ: dict[str, str]) -> None:
     for name, near in unknown_variables(environ):
         hint = f"; did you mean {near}?" if near else ""
-        print(f"lars: warning: {name} is not a setting{hint}", file=sys.stderr)
+        _say(f"warning: {name} is not a setting{hint}")
     for conflict in conflicts(environ):
-        print(f"lars: warning: {conflict}", file=sys.stderr)
+        _say(f"warning: {conflict}")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"lars: {line}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

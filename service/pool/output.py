@@ -8,7 +8,7 @@ from service.pool.job import Stream
 
 
 def read_stream(descriptor: int, keep: int) -> Stream:
-    """At most ``keep`` bytes: all of it, or its first and last halves with a line between that counts the rest.
+    """At most ``keep`` bytes: all of it, or its head and tail with a line between that counts the rest.
 
     The size is the program's to choose (it may seek, truncate or leave holes), so it only ever selects how
     much of our own bound is read.

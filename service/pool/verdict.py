@@ -1,4 +1,4 @@
-"""How a run ended: a pure function from what was observed to a verdict, an exit code and one line of advice."""
+"""How a run ended: a pure function from what was observed to a verdict, exit code and line of advice."""
 
 from __future__ import annotations
 
@@ -55,20 +55,22 @@ def _concluded_by_us(reason: KillReason, ending: Ending) -> Conclusion:
         return Conclusion(
             "timeout",
             TIMEOUT_EXIT_CODE,
-            f"timeout of {limits.timeout:g} s passed after {ending.wall:.2f} s; do less work or raise timeout",
+            f"the limit is {limits.timeout:g} s with the wait for a worker, stopped after {ending.wall:.2f} "
+            "s of running; do less work or raise timeout",
         )
     if reason == "cpu":
         return Conclusion("cpu", _KILLED, _cpu_detail(ending))
     return Conclusion(
         "signal",
         _KILLED,
-        "the program wrote to descriptor 3, the worker's own channel, and was killed; use stdout, stderr or result",
+        "the program wrote to descriptor 3, the worker's own channel, and was killed; use stdout, stderr or "
+        "result",
     )
 
 
 def _concluded_by_itself(report: Report, ending: Ending) -> Conclusion:
     details = {
-        "memory": f"memory_limit of {ending.limits.memory} bytes was reached; use less memory or raise memory_limit",
+        "memory": _memory_detail(report, ending),
         "output": _output_detail(ending),
         "disk": f"scratch files reached their limit of {ending.limits.file_size} bytes; write less",
         "syscall": f"{report.detail}; programs have no network and start no processes",
@@ -99,6 +101,13 @@ def _concluded_by_the_kernel(status: int, ending: Ending) -> Conclusion:
     return Conclusion("signal", code, _signal_detail(number))
 
 
+def _memory_detail(report: Report, ending: Ending) -> str:
+    return (
+        f"memory_limit of {ending.limits.memory} bytes of address space was reached with "
+        f"{report.memory_peak} bytes resident; use less memory or raise memory_limit"
+    )
+
+
 def _output_detail(ending: Ending) -> str:
     return (
         f"a stream reached {ending.largest_stream} bytes, the limit is {ending.limits.file_size}; print less"
@@ -107,8 +116,10 @@ def _output_detail(ending: Ending) -> str:
 
 def _cpu_detail(ending: Ending) -> str:
     used = f"{ending.cpu:.2f} s" if ending.cpu is not None else "all"
-    budget = ending.limits.cpu
-    return f"CPU budget of {budget:.2f} s (timeout x cpu_limit), {used} used; do less work or raise timeout or cpu_limit"
+    return (
+        f"the budget is {ending.limits.cpu:.2f} s (timeout x cpu_limit), {used} used; do less work or raise "
+        "timeout or cpu_limit"
+    )
 
 
 def _signal_detail(number: int) -> str:
@@ -117,5 +128,8 @@ def _signal_detail(number: int) -> str:
     except ValueError:
         name = f"signal {number}"
     if number == signal.SIGKILL:
-        return "killed by SIGKILL: by itself, or by the kernel because the machine ran out of memory; use less memory"
+        return (
+            "killed by SIGKILL: by itself, or by the kernel because the machine ran out of memory; use less "
+            "memory"
+        )
     return f"killed by {name}; C code (ctypes, an extension) crashed, or the program raised the signal itself"

@@ -16,12 +16,12 @@ def _json(body: object) -> Response:
     return Response(orjson.dumps(body), media_type="application/json")
 
 
-async def health(request: Request) -> Response:
+async def health(_: Request) -> Response:
     """The process answers."""
     return _json({"status": "healthy"})
 
 
-async def healthz(request: Request) -> Response:
+async def healthz(_: Request) -> Response:
     """The same for probes that expect this word."""
     return _json({"status": "ok"})
 
@@ -29,7 +29,7 @@ async def healthz(request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """A worker of a living zygote has run a program."""
     if not state_of(request).pool.ready:
-        raise NotReady()
+        raise NotReady
     return _json({"status": "ready"})
 
 
