@@ -24,6 +24,7 @@ SCRATCH = "/tmp"
 SANDBOX_ID = 1000
 NOBODY = 65534
 _PENDING_SIGNALS = 256
+_THREAD_STACK = 2 << 20
 
 _NAMESPACE_FLAGS = {
     Layer.USER_NAMESPACE: linux.CLONE_NEWUSER,
@@ -123,6 +124,8 @@ def zygote_steps(plan: JailPlan) -> list[Step]:
     """In the zygote itself, once, before it forks its first worker."""
     steps = [Step("file mode mask", partial(os.umask, 0o022))]
     if plan.has(Layer.OWN_SESSION):
+        # One for the zygote and all its workers: each session is a group of its own to the scheduler, with as
+        # large a share of the CPUs as the whole service has (sched(7), autogroup).
         steps.append(Step("own session", os.setsid))
     if plan.has(Layer.UTS_NAMESPACE):
         steps.append(Step("host name", linux.set_hostname("lars")))
@@ -148,8 +151,6 @@ def worker_steps(plan: JailPlan, readable: tuple[bytes, ...]) -> list[Step]:
         steps.append(Step("own mounts", linux.unshare(linux.CLONE_NEWNS)))
         steps.append(Step("scratch", _scratch(plan.ceilings.scratch)))
     steps.append(Step("working directory", partial(os.chdir, SCRATCH)))
-    if plan.has(Layer.OWN_SESSION):
-        steps.append(Step("own session", os.setsid))
     if plan.has(Layer.WORKER_USER_NAMESPACE):
         # Last namespace, first limit: RLIMIT_NPROC is counted per user namespace, and the limit that
         # holds when it is made would count all workers together.
@@ -242,6 +243,8 @@ def _scratch(size: int) -> linux.Call:
 def _limit_all(ceilings: Ceilings) -> None:
     """The ceilings that are the same for the zygote and every worker. Threads are not among them: the zygote
     itself must go on forking; nor descriptors: see ``announced_steps``."""
+    # Address space is what memory_limit counts: at the usual 8 MB seven threads would use up the default.
+    linux.set_thread_stack(_THREAD_STACK)
     _limit(resource.RLIMIT_CORE, 0)()
     _limit(resource.RLIMIT_FSIZE, ceilings.scratch)()
     _limit(resource.RLIMIT_MEMLOCK, 0)()

@@ -46,6 +46,7 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
+_PTHREAD_ATTR_BYTES = 64  # at least sizeof(pthread_attr_t): 56 on x86-64, 64 on arm64
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -157,6 +158,19 @@ def drop_capabilities() -> Call:
     """Empty the effective, permitted and inheritable sets. capset(2)."""
     header = struct.pack("Ii", _LINUX_CAPABILITY_VERSION_3, 0)
     return Call("capset", _libc.capset, header, bytes(24))
+
+
+def set_thread_stack(size: int) -> None:
+    """The stack of threads whose creator does not choose, in bytes. pthread_setattr_default_np(3)."""
+    attributes = ctypes.create_string_buffer(_PTHREAD_ATTR_BYTES)
+    for function, arguments in (
+        (_libc.pthread_getattr_default_np, (attributes,)),
+        (_libc.pthread_attr_setstacksize, (attributes, ctypes.c_size_t(size))),
+        (_libc.pthread_setattr_default_np, (attributes,)),
+    ):
+        number = function(*arguments)  # the error itself, not through errno
+        if number:
+            raise OSError(number, os.strerror(number), f"thread stack of {size} bytes")
 
 
 def close_from(first: int) -> Call:

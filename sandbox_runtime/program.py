@@ -33,6 +33,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 # Python 3.11 the call of exec too. With so many levels more it recurses exactly as deep.
 _LEVELS_BELOW = 1 if sys.version_info >= (3, 12) else 2
 _RECURSION_LIMIT = sys.getrecursionlimit()
+_WALKS = 60
 _PR_EPERM = "the jail refused a system call"
 
 
@@ -96,9 +97,9 @@ class Run:
 
 
 def prepare(program: Program, raw_data: bytes | None) -> Run:
-    """Judge, compile and make ``__main__``. Raises Refused when the program must not run."""
+    """Judge, compile and make ``__main__``; ``write_source`` comes first. Refused when the program must not
+    run."""
     data = _parse_data(raw_data)
-    _write_source(program.code)  # first: errors and warnings of the compiler quote their line from the file
     source = program.code.removeprefix(_BYTE_ORDER_MARK)
     findings = _judge(program, source)
     code = policy.compiled(source, program.max_code)
@@ -123,6 +124,18 @@ def rehearse() -> None:
     After fork every page is copied when it is first written to, reference counts included, at about two
     microseconds each. What is touched here is paid for before the request comes.
     """
+    write_source("")
+    _walk()
+
+
+def warm_up() -> None:
+    """In the zygote: so often that the interpreter has specialised every instruction on the way, and writes
+    to none of them in a worker (PEP 659)."""
+    for _ in range(_WALKS):
+        _walk()
+
+
+def _walk() -> None:
     program = Program.from_wire(orjson.loads(b'{"code":"result = str(1)\\n"}'))
     run = prepare(program, None)
     run.start(time.monotonic())
@@ -166,8 +179,9 @@ def _parse_data(raw: bytes | None) -> object:
         raise Refused(Report("invalid_data", 1, detail=f"data: {error}")) from error
 
 
-def _write_source(source: str) -> None:
-    # A real file, so that tracebacks, inspect.getsource and open(__file__) find the program's lines.
+def write_source(source: str) -> None:
+    """Make main.py: tracebacks, inspect.getsource and open(__file__) find the program's lines in a real file,
+    and so do the compiler's errors and warnings."""
     descriptor = os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     view = memoryview(source.encode(errors="surrogatepass"))  # a lone surrogate is refused next
     while view:

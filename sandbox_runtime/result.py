@@ -12,12 +12,14 @@ import json
 import re
 import reprlib
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from sandbox_runtime.wire import check_json
 
 MAX_REPR = 4096
+_CIRCULAR = "it holds itself (circular reference)"
 _EXACT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
@@ -33,6 +35,10 @@ class Encoded:
 def encode_result(value: object, limit: int) -> Encoded:
     """JSON of at most ``limit`` bytes, or why not."""
     try:
+        size = _least_size(value, limit)
+        if size > limit:
+            endless = _holds_itself(value)
+            return _refused(value, _CIRCULAR if endless else _too_long(size, limit, "at least "))
         text = _exact_json(value)
     except MemoryError:
         return _refused(value, "encoding it ran out of memory; return less or raise memory_limit")
@@ -41,10 +47,63 @@ def encode_result(value: object, limit: int) -> Encoded:
     except BaseException as error:  # noqa: BLE001 - a subclass's methods are the program's and may raise anything
         return _refused(value, f"its own methods raised {type(error).__name__}")
     if len(text) > limit:
-        return _refused(
-            value, f"its JSON has {len(text)} bytes, the limit is {limit} (LARS_MAX_RESULT_BYTES)"
-        )
+        return _refused(value, _too_long(len(text), limit))
     return Encoded(text)
+
+
+def _too_long(size: int, limit: int, least: str = "") -> str:
+    return f"its JSON has {least}{size} bytes, the limit is {limit} (LARS_MAX_RESULT_BYTES)"
+
+
+def _least_size(value: object, limit: int) -> int:
+    """How long the JSON is at least, found without making it; counting stops above ``limit``.
+
+    Thirty lists, each holding the next one twice, are a gigabyte of JSON, and an encoder that runs out of
+    memory ends the process. Calls nothing of the program's.
+    """
+    size = 0
+    todo = [value]
+    while todo and size <= limit:
+        item = todo.pop()
+        if type(item) is str:
+            size += len(item) + 2
+            continue
+        inner = _items(item)
+        size += max(1, len(inner) * (4 if issubclass(type(item), dict) else 1))
+        if size <= limit:
+            todo.extend(inner)
+    return size
+
+
+def _holds_itself(value: object) -> bool:
+    """Whether a container is reached from itself. Looks at each once."""
+    done: set[int] = set()
+    path: set[int] = set()
+    todo = [(value, False)]
+    while todo:
+        item, leaving = todo.pop()
+        if leaving:
+            path.remove(id(item))
+            done.add(id(item))
+        elif id(item) in path:
+            return True
+        elif id(item) not in done and (inner := _items(item)):
+            path.add(id(item))
+            todo.append((item, True))
+            todo.extend((child, False) for child in inner)
+    return False
+
+
+def _items(value: Any) -> list[object] | tuple[object, ...]:
+    """What a container holds, whatever its own methods say; isinstance would ask its ``__class__``."""
+    kind = type(value)
+    if issubclass(kind, dict):
+        return list(dict.values(value))
+    if issubclass(kind, list):
+        return list(list.__iter__(value))
+    if issubclass(kind, tuple):
+        return tuple(tuple.__iter__(value))
+    return ()
 
 
 def _exact_json(value: object) -> bytes:

@@ -18,8 +18,9 @@ _LIBRARIES = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64")
 _ZONES = "/usr/share/zoneinfo"
 _DEVICES = ("null", "zero", "random", "urandom")
 _FILES = {
-    "/etc/passwd": "sandbox:x:1000:1000:sandbox:/tmp:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-    "/etc/group": "sandbox:x:1000:\nnogroup:x:65534:\n",
+    # The zygote is 1000. In a worker's own user namespace nothing is mapped, which the kernel shows as 65534.
+    "/etc/passwd": "".join(f"sandbox:x:{uid}:{uid}:sandbox:/tmp:/bin/false\n" for uid in (65534, 1000)),
+    "/etc/group": "sandbox:x:65534:\nsandbox:x:1000:\n",
     "/etc/hosts": "127.0.0.1 localhost\n",
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 }

@@ -13,6 +13,7 @@ import mmap
 import os
 import random
 import resource
+import select
 import socket
 import time
 from typing import NoReturn
@@ -22,12 +23,15 @@ import orjson
 from sandbox_runtime import linux, wire
 from sandbox_runtime.jail import SCRATCH, JailError, Step, take
 from sandbox_runtime.job import Limits, Program, Report
-from sandbox_runtime.program import Refused, Run, prepare, rehearse
+from sandbox_runtime.program import Refused, Run, prepare, rehearse, write_source
 
 _JOB = 3  # the one descriptor a program has beside 0, 1 and 2
 _MAX_RUN = 64 << 20  # the service's own limits are lower; this bounds a fault of ours
 _close_others = linux.close_from(_JOB + 1)
-_BALLAST = 8 << 20  # address space kept back so that the report of a MemoryError has room
+_PATIENCE = 0.001  # seconds; a job that comes sooner was waiting for this worker
+_BALLAST = 8 << 20  # address space kept back so that the report of a MemoryError has room,
+_BALLAST_PER_RESULT = 24  # and this many times the largest result: orjson reserves eight bytes for a
+# character, doubles its buffer to grow, and ends the process where it gets no memory
 
 
 def announce(control: socket.socket, serial: int, steps: list[Step], last: list[Step]) -> None:
@@ -44,7 +48,6 @@ def announce(control: socket.socket, serial: int, steps: list[Step], last: list[
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         take(steps)
         _reseed()
-        rehearse()
     except (JailError, OSError) as error:
         step = error.step if isinstance(error, JailError) else "descriptors"
         _say(control, wire.Failed(serial, step, str(error)), [])
@@ -78,13 +81,16 @@ def _keep_only(job: _socket.socket, null: int, out: int, err: int) -> None:
 
 def receive() -> Run:
     """Wait for one job, bind to its limits, prepare it. Never returns when the program must not run."""
+    if not select.select([_JOB], [], [], _PATIENCE)[0]:
+        rehearse()
     limits = Limits.from_wire(orjson.loads(_next_frame(wire.Kind.BIND)))
     began = time.monotonic()
-    _bind(limits)
+    program = Program.from_wire(orjson.loads(_next_frame(wire.Kind.RUN)))
+    _bind(limits, _BALLAST + _BALLAST_PER_RESULT * program.max_result)
     try:
-        program = Program.from_wire(orjson.loads(_next_frame(wire.Kind.RUN)))
         raw = _next_frame(wire.Kind.DATA) if program.has_data else None
         _set_stdin(program.stdin)
+        write_source(program.code)
         run = prepare(program, raw)
     except Refused as refused:
         leave(refused.report, None)
@@ -116,10 +122,10 @@ class _Ballast:
     held: mmap.mmap | None = None
 
 
-def _bind(limits: Limits) -> None:
+def _bind(limits: Limits, ballast: int) -> None:
     """The request's limits, on top of what the interpreter already maps; soft and hard, so they stay."""
-    _Ballast.held = mmap.mmap(-1, _BALLAST)
-    space = _mapped() + limits.memory
+    _Ballast.held = mmap.mmap(-1, ballast)
+    space = Baseline.mapped + ballast + limits.memory
     for number, value in (
         (resource.RLIMIT_AS, space),
         (resource.RLIMIT_CPU, limits.cpu),
@@ -132,10 +138,6 @@ class Baseline:
     """The address space of the zygote, measured while /proc was in sight; bytes."""
 
     mapped = 0
-
-
-def _mapped() -> int:
-    return Baseline.mapped + _BALLAST
 
 
 def _set_stdin(text: str | None) -> None:

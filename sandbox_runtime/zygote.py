@@ -25,7 +25,7 @@ import orjson
 
 from sandbox_runtime import jail, linux, preload, probe, rootfs, wire, worker
 from sandbox_runtime.layers import Layer, LayerState
-from sandbox_runtime.program import Run
+from sandbox_runtime.program import Run, warm_up
 
 # Freeing the zygote's objects on the way out would copy their pages in every worker.
 _kept: list[object] = []
@@ -53,6 +53,7 @@ def main() -> Run:
         probe.raise_own_limits()
         states = probe.survey(config.layers)
         plan = _plan(config, states)
+        warm_up()
         _launch(control, plan)
         zygote = _become_zygote(control, plan, states, config.forks)
     except (jail.JailError, OSError, ValueError, KeyError, ImportError) as error:

@@ -7,6 +7,7 @@ SIGTERM, with the supervisor's end of the control socket, and with the superviso
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -97,6 +98,8 @@ async def serve(settings: Settings, listener: socket.socket, control_socket: soc
     pool.on_proven = lambda identity: control.say({"t": "proven", "id": identity})
     pool.on_broken = lambda identity: control.say({"t": "broken", "id": identity})
     control.attach()
+    gc.collect()
+    gc.freeze()  # what a front is made of is never garbage: no collection need look at it again
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -16,7 +16,7 @@ from sandbox_runtime.layers import Layer
 from service.env_file import load_env_file
 from service.settings_parsers import SettingsError
 from service.settings_read import Conflict, conflicting, out_of_order, read_table, unknown
-from service.settings_table import ORDERED, SETTINGS, Computed, Setting
+from service.settings_table import OF_SCRIPTS, ORDERED, SETTINGS, Computed, Setting
 
 __all__ = [
     "SETTINGS",
@@ -87,7 +87,7 @@ def available_cpus() -> int:
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[tuple[str, str | None], ...]:
     """LARS_ variables that no row reads, each with the nearest name or None; sorted by name."""
-    return unknown([setting.name for setting in SETTINGS], environ)
+    return unknown([setting.name for setting in SETTINGS], environ.keys() - OF_SCRIPTS)
 
 
 def conflicts(environ: Mapping[str, str]) -> tuple[Conflict, ...]:

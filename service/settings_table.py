@@ -271,8 +271,12 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 # (lower, upper): the value of the first may not be above that of the second.
+# Read by the scripts, which start the service with the same environment.
+OF_SCRIPTS = ("LARS_PYTHON", "LARS_URL", "LARS_VENV", "LARS_WHEELS")
+
 ORDERED: tuple[tuple[str, str], ...] = (
     ("LARS_POOL_SIZE", "LARS_MAX_WORKERS"),
+    ("LARS_MAX_WORKERS", "LARS_ZYGOTE_MAX_FORKS"),
     ("LARS_TIMEOUT", "LARS_TIMEOUT_MAX"),
     ("LARS_MEMORY", "LARS_MEMORY_MAX"),
     ("LARS_CPU", "LARS_CPU_MAX"),

@@ -6,6 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+settings.register_profile("lars", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lars")
 
 # Where a front may make a call that could block, and why it does not.
 _ALLOWED = (

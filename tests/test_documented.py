@@ -16,7 +16,7 @@ from service.errors import KINDS
 from service.execution.request import FIELDS
 from service.pool.job import Timing, Usage, Verdict
 from service.settings import Settings
-from service.settings_table import SETTINGS
+from service.settings_table import OF_SCRIPTS, SETTINGS
 from service.system.openapi import document
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,8 +97,7 @@ def test_every_error_code() -> None:
 def test_settings_that_are_named_exist(path: Path) -> None:
     """No document names a setting that is none."""
     known = {setting.name for setting in SETTINGS}
-    scripts = {"LARS_URL", "LARS_VENV", "LARS_PYTHON", "LARS_WHEELS"}
-    assert set(re.findall(r"\bLARS_[A-Z_]+[A-Z]\b", path.read_text("utf-8"))) <= known | scripts
+    assert set(re.findall(r"\bLARS_[A-Z_]+[A-Z]\b", path.read_text("utf-8"))) <= known | set(OF_SCRIPTS)
 
 
 @pytest.mark.parametrize("path", sorted([*DOCS.glob("*.md"), ROOT / "README.md"]), ids=lambda path: path.name)

@@ -22,6 +22,7 @@ async def execute(request: Request) -> Response:
     """POST /execute."""
     began = edge()
     state = state_of(request)
+    state.pool.refuse_if_full()  # before the body is read, so that a refusal costs little
     raw, body = await read_json_text(request, state.settings.max_body_bytes)
     job = parse_execute(body, raw, state.settings, began)
     async with DisconnectWatch(request.receive):

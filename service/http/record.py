@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import cast
 
 from starlette.types import Scope
@@ -23,10 +23,10 @@ class RequestRecord:
 
     def as_fields(self) -> dict[str, object]:
         """The members that say something, times rounded to microseconds."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = ((name, getattr(self, name)) for name in self.__slots__)
         return {
             name: round(value, 3) if isinstance(value, float) else value
-            for name, value in values.items()
+            for name, value in values
             if value is not None and value is not False
         }
 

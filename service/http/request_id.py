@@ -7,9 +7,8 @@ import secrets
 from collections.abc import Iterable
 from typing import cast
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from service.http.record import new_state
 
@@ -30,15 +29,20 @@ class RequestIdMiddleware:
             await self.app(scope, receive, send)
             return
         request_id = accepted_id(scope["headers"]) or make_id()
+        raw_id = request_id.encode()
         new_state(scope)["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = request_id
+                others = [pair for pair in message.get("headers", ()) if pair[0] != _RAW_HEADER]
+                message["headers"] = [*others, (_RAW_HEADER, raw_id)]
             await send(message)
 
-        with bound_contextvars(request_id=request_id):
+        tokens = bind_contextvars(request_id=request_id)
+        try:
             await self.app(scope, receive, send_with_id)
+        finally:
+            reset_contextvars(**tokens)
 
 
 def accepted_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from service.pool.channel import Channel
 from service.pool.pool import Pool, PoolSize
-from service.supervisor.kernel import become_subreaper
+from service.supervisor.kernel import become_subreaper, raise_open_files
 from service.supervisor.zygote import Hello, Zygote, ZygoteFailed, ZygoteSpec
 
 _START_SECONDS = 20.0
@@ -31,6 +31,7 @@ async def local_sandbox(spec: ZygoteSpec, size: PoolSize) -> AsyncIterator[Local
     ZygoteFailed when it could not start. Blocks the event loop while it starts.
     """
     become_subreaper()
+    raise_open_files()
     zygote = Zygote(spec)
     try:
         hello = zygote.hello()

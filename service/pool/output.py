@@ -17,10 +17,28 @@ def read_stream(descriptor: int, keep: int) -> Stream:
     if size <= keep:
         return Stream(_decode(os.pread(descriptor, keep, 0)))
     half = keep // 2
-    head = os.pread(descriptor, half, 0)
-    tail = os.pread(descriptor, keep - half, size - (keep - half))
-    dropped = size - keep
+    head = _whole_head(os.pread(descriptor, half, 0))
+    tail = _whole_tail(os.pread(descriptor, keep - half, size - (keep - half)))
+    dropped = size - len(head) - len(tail)
     return Stream(f"{_decode(head)}\n[... {dropped} bytes dropped ...]\n{_decode(tail)}", dropped)
+
+
+def _whole_head(data: bytes) -> bytes:
+    """Without the beginning of a character (RFC 3629) that the cut went through."""
+    for length in range(1, min(4, len(data) + 1)):
+        byte = data[-length]
+        if byte & 0xC0 != 0x80:  # where the last character begins; it may need more bytes than are left
+            needs = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1
+            return data[:-length] if needs > length else data
+    return data
+
+
+def _whole_tail(data: bytes) -> bytes:
+    """Without the end of a character that the cut went through."""
+    start = 0
+    while start < min(3, len(data)) and data[start] & 0xC0 == 0x80:
+        start += 1
+    return data[start:]
 
 
 def _decode(data: bytes) -> str:

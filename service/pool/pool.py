@@ -27,6 +27,7 @@ _PROOF = Program(code="result = 6 * 7")
 _PROOF_LIMITS = JobLimits(timeout=10.0, cpu=10.0, memory=256 << 20, file_size=1 << 20, output=4096)
 _MAX_START_FAILURES = 5
 _REFILL_PARTS = 4
+_TOP_UP_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Pool:
         self._service_time = 0.01
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
+        self._top_up: asyncio.TimerHandle | None = None
         self._closed = False
 
     # -- zygotes ---------------------------------------------------------------------------------------
@@ -76,6 +78,8 @@ class Pool:
     async def close(self) -> None:
         """End every worker; what still waits for one is answered NotReady."""
         self._closed = True
+        if self._top_up is not None:
+            self._top_up.cancel()
         for future in self._waiting:
             if not future.done():
                 future.set_exception(NotReady())
@@ -111,6 +115,15 @@ class Pool:
 
     # -- jobs ------------------------------------------------------------------------------------------
 
+    def refuse_if_full(self) -> None:
+        """Overloaded when a job that came now would be refused: ask before anything is spent on it."""
+        if not self._idle and len(self._waiting) >= self._size.queue:
+            raise Overloaded(
+                f"{self._busy} programs run and {len(self._waiting)} wait (LARS_MAX_WORKERS, "
+                "LARS_QUEUE_SIZE), so the request was refused and nothing ran",
+                retry_after=self._retry_after(),
+            )
+
     async def run(self, job: Job) -> Outcome:
         """Run one job in a worker of its own.
 
@@ -141,12 +154,7 @@ class Pool:
         return worker
 
     async def _wait(self, deadline: float) -> tuple[Channel, Worker]:
-        if len(self._waiting) >= self._size.queue:
-            raise Overloaded(
-                f"{self._busy} programs run and {len(self._waiting)} wait, which is all that may "
-                "(LARS_MAX_WORKERS, LARS_QUEUE_SIZE); send it again after retry_after seconds",
-                retry_after=self._retry_after(),
-            )
+        self.refuse_if_full()
         future: asyncio.Future[tuple[Channel, Worker]] = self._loop.create_future()
         self._waiting.append(future)
         self._refill()
@@ -203,7 +211,8 @@ class Pool:
         self._channels.remove(channel)
         self._idle = deque(entry for entry in self._idle if entry[0] is not channel)
         self._changed.set()
-        log.info("zygote_gone", zygote=channel.identity, retired=channel.retired)
+        if not self._closed:
+            log.info("zygote_gone", zygote=channel.identity, retired=channel.retired)
         self._refill()
 
     # -- inside ----------------------------------------------------------------------------------------
@@ -221,16 +230,30 @@ class Pool:
         else:
             self._idle.append((channel, worker))
 
-    def _refill(self) -> None:
-        """Ask for as many workers as are missing: idle ones kept ready, and one for each job that waits."""
+    def _refill(self, least: int | None = None) -> None:
+        """Ask for the workers that are missing: idle ones kept ready, and one for each job that waits. When
+        none waits, fewer than ``least`` have time."""
         usable = [channel for channel in self._channels if not channel.retired]
         if not usable or self._closed:
             return
-        live = sum(channel.live for channel in self._channels)
         starting = sum(channel.starting for channel in usable)
         wanted = self._size.idle + len(self._waiting) - len(self._idle) - starting
-        if not self._waiting and wanted < self._size.idle // _REFILL_PARTS:
-            return  # a message wakes the zygote: ask for several at once while there are enough
+        least = least or self._size.idle // _REFILL_PARTS
+        if not self._waiting and 0 < wanted < least:
+            self._top_up_later()  # a message wakes the zygote: ask for several at once
+        elif wanted > 0:
+            self._spawn(usable, wanted)
+
+    def _top_up_later(self) -> None:
+        if self._top_up is None:
+            self._top_up = self._loop.call_later(_TOP_UP_SECONDS, self._refill_to_the_brim)
+
+    def _refill_to_the_brim(self) -> None:
+        self._top_up = None
+        self._refill(least=1)
+
+    def _spawn(self, usable: list[Channel], wanted: int) -> None:
+        live = sum(channel.live for channel in self._channels)
         missing = min(wanted, self._size.workers - live)
         share = math.ceil(missing / len(usable))
         for channel in sorted(usable, key=_live):

@@ -1,9 +1,10 @@
-"""The two prctl(2) calls the trusted side needs."""
+"""What the trusted side asks of the kernel for itself."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import resource
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -25,3 +26,9 @@ def become_subreaper() -> None:
 def die_with_parent(signal_number: int) -> None:
     """Get this signal when the parent dies. PR_SET_PDEATHSIG(2const)."""
     _prctl(_PR_SET_PDEATHSIG, signal_number, "prctl(PR_SET_PDEATHSIG)")
+
+
+def raise_open_files() -> None:
+    """RLIMIT_NOFILE up to its hard limit: a front holds four descriptors of a worker and one of a client."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -23,7 +23,7 @@ from functools import partial
 from sandbox_runtime.layers import Layer
 from service.supervisor.front import Front
 from service.supervisor.fronts import Fronts
-from service.supervisor.kernel import become_subreaper
+from service.supervisor.kernel import become_subreaper, raise_open_files
 from service.supervisor.loop import Loop, Signals
 from service.supervisor.zygote import Hello, ZygoteSpec
 from service.supervisor.zygotes import Zygotes
@@ -62,6 +62,7 @@ class Supervisor:
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT. StartFailed when the service cannot start or go on."""
         become_subreaper()
+        raise_open_files()
         with Signals() as signals:
             self._loop.watch(signals, lambda: self._on_signals(signals.take()))
             try:

@@ -26,6 +26,15 @@ from sandbox_runtime.layers import Layer, LayerState, states_from_json
 
 _MESSAGE_BYTES = 512 * 1024
 LAUNCH_SECONDS = 20.0
+# All that a zygote's environment says. Numerical libraries must start no threads in a process that forks; one
+# malloc arena, because each more would take 64 MB of a program's address space with its first thread.
+_ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
 
 
 class ZygoteFailed(Exception):
@@ -187,6 +196,6 @@ def _exec_python(control: socket.socket) -> subprocess.Popen[bytes]:
         pass_fds=(control.fileno(),),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        env={"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        env=_ENVIRONMENT,
         cwd="/",
     )

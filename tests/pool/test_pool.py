@@ -196,8 +196,9 @@ async def test_a_full_queue_refuses_at_once(stage: Stage) -> None:
     assert stage.figures("busy", "waiting") == (1, 2)
     with pytest.raises(Overloaded) as caught:
         await stage.run("d")
-    assert caught.value.detail.startswith(
-        "1 programs run and 2 wait, which is all that may (LARS_MAX_WORKERS"
+    assert caught.value.detail == (
+        "1 programs run and 2 wait (LARS_MAX_WORKERS, LARS_QUEUE_SIZE), so the request was refused and "
+        "nothing ran; send it again after 1 s"
     )
     assert caught.value.headers == {"Retry-After": "1"}
     assert not any(run.done() for run in (running, *waiting))

@@ -54,6 +54,23 @@ def test_json_comes_back_as_it_was(value: Any) -> None:
     assert repr(json.loads(text)) == repr(value)
 
 
+@given(JSON)
+def test_the_limit_is_exact(value: Any) -> None:
+    """What has as many bytes as allowed passes, with one byte more it is refused."""
+    size = len(encoded(value).text or b"")
+    assert encoded(value, size).text is not None
+    assert encoded(value, size - 1).text is None
+
+
+@pytest.mark.parametrize("kind", [list, tuple, dict])
+def test_a_value_that_is_small_and_whose_json_is_huge(kind: type) -> None:
+    """Refused without being made: 2 to the power of 60 items."""
+    value: Any = [1]
+    for _ in range(60):
+        value = {"a": value, "b": value} if kind is dict else kind((value, value))
+    assert "its JSON has at least 10" in encoded(value).warnings[0]
+
+
 @given(st.integers(min_value=-(10**4000), max_value=10**4000))
 def test_integers_are_exact(number: int) -> None:
     """Also those that no 64-bit type holds."""

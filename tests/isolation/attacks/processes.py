@@ -218,7 +218,7 @@ print(tried(resource.prlimit, 1, resource.RLIMIT_NOFILE, (1, 1)), tried(os.setpr
     ),
     Attack(
         "session and group",
-        "print(call(NR_setsid), call(NR_setpgid, 0, 1), os.getsid(0) == os.getpgrp() == os.getpid())",
+        "print(call(NR_setsid), call(NR_setpgid, 0, 1), os.getsid(0) == os.getpgrp() == os.getppid())",
         says("EPERM EPERM True"),
         layers=(Layer.SECCOMP, Layer.OWN_SESSION),
         no_control="joins nothing by itself",
