@@ -63,10 +63,15 @@ class Run:
         self._started = time.monotonic()
         self._bind = self._started - began
 
-    def finish(self) -> tuple[Report, bytes | None]:
-        """End as CPython ends. ``self.error`` is what left the top frame; its traceback starts there."""
+    def end(self) -> int:
+        """The last of the program's own code: exception hook, threads, atexit. Returns the exit code.
+        ``self.error`` is what left the top frame; its traceback starts there."""
         code = ending.show(self.error)
         ending.end_threads_and_call_atexit()
+        return code
+
+    def finish(self, code: int) -> tuple[Report, bytes | None]:
+        """Report, and let go of everything as CPython does."""
         report, result = self.report(code)
         self.error = None
         self.namespace = {}

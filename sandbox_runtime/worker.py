@@ -29,9 +29,11 @@ _JOB = 3  # the one descriptor a program has beside 0, 1 and 2
 _MAX_RUN = 64 << 20  # the service's own limits are lower; this bounds a fault of ours
 _close_others = linux.close_from(_JOB + 1)
 _PATIENCE = 0.001  # seconds; a job that comes sooner was waiting for this worker
-_BALLAST = 8 << 20  # address space kept back so that the report of a MemoryError has room,
-_BALLAST_PER_RESULT = 24  # and this many times the largest result: orjson reserves eight bytes for a
-# character, doubles its buffer to grow, and ends the process where it gets no memory
+# Address space kept back: for the end of a program that had a MemoryError, and for each byte of the largest
+# result. orjson asks for up to 184 bytes for an item whose JSON has two, and ends the process where it gets
+# none.
+_ENDING_BALLAST = 8 << 20
+_RESULT_BALLAST_PER_BYTE = 128
 
 
 def announce(control: socket.socket, serial: int, steps: list[Step], last: list[Step]) -> None:
@@ -86,7 +88,7 @@ def receive() -> Run:
     limits = Limits.from_wire(orjson.loads(_next_frame(wire.Kind.BIND)))
     began = time.monotonic()
     program = Program.from_wire(orjson.loads(_next_frame(wire.Kind.RUN)))
-    _bind(limits, _BALLAST + _BALLAST_PER_RESULT * program.max_result)
+    _bind(limits, _RESULT_BALLAST_PER_BYTE * program.max_result)
     try:
         raw = _next_frame(wire.Kind.DATA) if program.has_data else None
         _set_stdin(program.stdin)
@@ -95,6 +97,7 @@ def receive() -> Run:
     except Refused as refused:
         leave(refused.report, None)
     except MemoryError:
+        _Ballast.for_ending.close()
         leave(Report("memory", 1, detail="the program and its data do not fit in memory_limit"), None)
     run.start(began)
     return run
@@ -102,9 +105,10 @@ def receive() -> Run:
 
 def end(run: Run) -> NoReturn:
     """Finish the program as CPython would, report, and die."""
-    if _Ballast.held is not None:
-        _Ballast.held.close()
-    leave(*run.finish())
+    _Ballast.for_ending.close()
+    code = run.end()
+    _Ballast.for_result.close()
+    leave(*run.finish(code))
 
 
 def leave(report: Report, result: bytes | None) -> NoReturn:
@@ -118,14 +122,22 @@ def leave(report: Report, result: bytes | None) -> NoReturn:
     os._exit(0)
 
 
+_MEMORY = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+_NO_ACCESS = 0  # PROT_NONE: counted as address space only
+
+
 class _Ballast:
-    held: mmap.mmap | None = None
+    """Given back when it is needed."""
+
+    for_ending: mmap.mmap
+    for_result: mmap.mmap
 
 
-def _bind(limits: Limits, ballast: int) -> None:
+def _bind(limits: Limits, result_ballast: int) -> None:
     """The request's limits, on top of what the interpreter already maps; soft and hard, so they stay."""
-    _Ballast.held = mmap.mmap(-1, ballast)
-    space = Baseline.mapped + ballast + limits.memory
+    _Ballast.for_ending = mmap.mmap(-1, _ENDING_BALLAST, flags=_MEMORY, prot=_NO_ACCESS)
+    _Ballast.for_result = mmap.mmap(-1, result_ballast, flags=_MEMORY, prot=_NO_ACCESS)
+    space = Baseline.mapped + _ENDING_BALLAST + result_ballast + limits.memory
     for number, value in (
         (resource.RLIMIT_AS, space),
         (resource.RLIMIT_CPU, limits.cpu),

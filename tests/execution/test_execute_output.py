@@ -62,6 +62,43 @@ def test_result_that_json_cannot_hold(service: Service, code: str, why: str) -> 
     assert why.lower() in warning.lower()
 
 
+_NO_MEMORY_LEFT = """
+hoard = []
+for size in (1 << 20, 1 << 12, 1 << 6):
+    try:
+        while True:
+            hoard.append(bytearray(size))
+    except MemoryError:
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ("result = 'x' * 900_000", "x" * 900_000),
+        ("result = '\\0' * 100_000", "\0" * 100_000),
+        ("result = [1] * 520_000", [1] * 520_000),
+        ("result = [1]\nfor _ in range(40): result = [result, result]", None),
+    ],
+)
+def test_result_when_no_memory_is_left(service: Service, made: str, expected: object) -> None:
+    """The room to encode it is not the program's."""
+    body = service.ran(f"{made}\n{_NO_MEMORY_LEFT}", memory_limit="48m")
+    assert (body["verdict"], body["exit_code"]) == ("ok", 0), body["detail"]
+    assert body["result"] == expected
+
+
+def test_threads_fit_into_the_default_memory(service: Service) -> None:
+    body = service.ran(
+        "import threading\ngo = threading.Barrier(61)\n"
+        "threads = [threading.Thread(target=go.wait) for _ in range(60)]\n"
+        "for thread in threads: thread.start()\n"
+        "go.wait()\nresult = len(threads)"
+    )
+    assert body["result"] == 60, body["stderr"]
+
+
 @pytest.mark.parametrize(
     ("code", "result"),
     [

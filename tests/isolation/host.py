@@ -8,13 +8,16 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import cast
 
 import pyseccomp
+import pytest
 
 from sandbox_runtime.jail import NOBODY
 from tests.isolation.attack import PRELUDE, Attack
@@ -50,6 +53,38 @@ def targets() -> Iterator[Mapping[str, str]]:
             "HOSTNAME": socket.gethostname(),
             "KEY": str(0x4C415253),
         }
+
+
+@contextmanager
+def python_for_everyone() -> Iterator[str]:
+    """The base interpreter, or a copy where a user that is nobody can reach it: without a private root the
+    sandbox's user has to pass every directory above the standard library."""
+    library = Path(sysconfig.get_path("stdlib"))
+    if all(directory.stat().st_mode & 0o001 for directory in (library, *library.parents)):
+        yield base_executable()
+        return
+    room = Path(tempfile.mkdtemp(prefix="lars-python-", dir=_ROOM))
+    try:
+        room.chmod(0o755)
+        (room / "bin").mkdir()
+        unneeded = shutil.ignore_patterns("test", "site-packages", "config-*", "idlelib", "ensurepip")
+        shutil.copytree(library, room / "lib" / library.name, symlinks=True, ignore=unneeded)
+        yield shutil.copy2(os.path.realpath(base_executable()), str(room / "bin" / "python3"))
+    finally:
+        shutil.rmtree(room)
+
+
+def base_executable() -> str:
+    """The interpreter outside of any virtual environment."""
+    return cast(str, vars(sys)["_base_executable"])
+
+
+@contextmanager
+def base_python(executable: str) -> Iterator[None]:
+    """Zygotes are started with this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "_base_executable", executable)
+        yield
 
 
 def program_of(attack: Attack, names: Mapping[str, str]) -> str:
