@@ -34,16 +34,23 @@ class Load:
     answers: list[Answer] = field(default_factory=list)
     _stop: bool = False
 
-    async def strike(self, blow: Callable[[], None], *, before: int = 30, after: int = 100) -> float:
+    async def strike(
+        self,
+        blow: Callable[[], None],
+        *,
+        before: int = 30,
+        after: int = 100,
+        until: Callable[[], bool] = lambda: True,
+    ) -> float:
         """Do ``blow`` when ``before`` requests have been answered, and go on until ``after`` that were sent
-        later have been. Returns when the blow fell."""
+        later have been and ``until`` holds. Returns when the blow fell."""
         limits = httpx.Limits(max_keepalive_connections=CLIENTS)
         async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE, limits=limits) as client:
             clients = [asyncio.create_task(self._client(client)) for _ in range(CLIENTS)]
             await self._until(lambda: len(self.answers) >= before, "the load begins")
             struck = time.monotonic()
             blow()
-            await self._until(lambda: self.count("ok", struck) >= after, "the load goes on")
+            await self._until(lambda: self.count("ok", struck) >= after and until(), "the load goes on")
             self._stop = True
             await asyncio.gather(*clients)
         return struck

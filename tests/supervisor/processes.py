@@ -33,6 +33,16 @@ class Process:
             return ""
 
     @property
+    def is_first_in_its_namespace(self) -> bool:
+        """Whether it is PID 1 of a PID namespace below this one (proc_pid_status(5), NSpid)."""
+        try:
+            lines = (_PROC / str(self.pid) / "status").read_text().splitlines()
+        except OSError:
+            return False
+        numbers = next(line.split()[1:] for line in lines if line.startswith("NSpid:"))
+        return len(numbers) > 1 and numbers[-1] == "1"
+
+    @property
     def threads(self) -> int:
         """How many it has; 0 when it is gone."""
         fields = _stat(self.pid)

@@ -89,8 +89,9 @@ class Service:
 
     @property
     def zygotes(self) -> list[Process]:
-        """Living zygotes (and launchers, for the moments that one lives)."""
-        return [child for child in children(self.supervisor) if "boot.py" in child.command]
+        """Living zygotes; a launcher, which has the same command, is not in a PID namespace of its own."""
+        mine = [child for child in children(self.supervisor) if "boot.py" in child.command]
+        return [child for child in mine if child.is_first_in_its_namespace]
 
     @property
     def workers(self) -> list[Process]:
