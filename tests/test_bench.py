@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from scripts.benchmark import contest, memory, overload, processes, report, rows, stats
 from scripts.benchmark.load import Plan, Result
+from tests.supervisor.processes import process, tree
 from tests.support import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -298,16 +299,9 @@ def test_an_unknown_row_is_wrong_usage() -> None:
 
 def test_a_bench_that_is_stopped_ends_what_it_has_started() -> None:
     with subprocess.Popen([sys.executable, BENCH, "--only", "timing"], stdout=subprocess.PIPE) as bench:
-        wait_until(lambda: len(_descendants(bench.pid)) > 3, "a service with zygotes and a front")
-        descendants = _descendants(bench.pid)
+        root = process(bench.pid)
+        wait_until(lambda: len(tree(root)) > 4, "a service with zygotes and a front")
+        descendants = tree(root)[1:]
         bench.send_signal(signal.SIGTERM)
         assert bench.wait(30) == 128 + signal.SIGTERM
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in descendants), "nothing is left")
-
-
-def _descendants(pid: int) -> list[int]:
-    try:
-        near = memory.children(pid)
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return near + [pid for child in near for pid in _descendants(child)]
+    wait_until(lambda: not any(descendant.lives for descendant in descendants), "nothing is left")
