@@ -1,7 +1,8 @@
-"""The jail: two flat lists of steps, in the order they are taken. The first failure ends the process.
+"""The jail: flat lists of steps, in the order they are taken. The first failure ends the process.
 
-``zygote_steps`` run once; every worker inherits their effect through fork. ``worker_steps`` add what is the
-worker's own. Privilege only decreases along the way, and the filter that ends it is last.
+``launcher_steps`` and ``zygote_steps`` run once; every worker inherits their effect through fork.
+``worker_steps`` add what is the worker's own. Privilege only decreases along the way, and the filter that
+ends it is last; the one limit in ``announced_steps`` has to wait until the worker has announced itself.
 
 Which steps are in the lists depends on ``JailPlan.layers`` alone: what the host gives (``probe``), less what
 a control test has switched off. No step is skipped because it failed.
@@ -64,10 +65,10 @@ class Ceilings:
 
 @dataclass(frozen=True, slots=True)
 class JailPlan:
-    """Everything the two lists are made from.
+    """Everything the lists are made from.
 
     ``zygote_filter`` and ``worker_filter`` are BPF programs (struct sock_filter[]); the worker's has the
-    placeholder pid. ``landlock`` is the kernel's ABI.
+    placeholder pid. ``landlock_abi`` is the kernel's.
     """
 
     layers: frozenset[Layer]

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from sandbox_runtime.wire import WireError
 
 End = Literal["ok", "exception", "exit", "memory", "output", "disk", "syscall", "rejected", "invalid_data"]
-_ENDS = frozenset(
-    ("ok", "exception", "exit", "memory", "output", "disk", "syscall", "rejected", "invalid_data")
-)
+_ENDS = frozenset(get_args(End))
 MAX_TEXT = 64 * 1024
 
 

@@ -51,7 +51,7 @@ STOPS: Mapping[Layer, str] = {
     Layer.NO_NEW_PRIVS: "gaining privilege through set-uid files",
     Layer.CAPABILITIES: "using any capability",
     Layer.NOT_DUMPABLE: "being traced or read by a process of the same user",
-    Layer.OWN_SESSION: "signals through a shared session or terminal",
+    Layer.OWN_SESSION: "signals through the session or terminal of the service",
     Layer.CGROUP_LIMITS: "memory, process and CPU use beyond the limit, counted for the whole tree",
 }
 

@@ -1,8 +1,8 @@
 """Every raw system call of the sandbox, in one place.
 
-Prototypes are declared, and each function returns a ``Call``: the arguments made ready, errno turned into an
-``OSError`` that names the object. Numbers are those of the generic table that x86-64 and arm64 share, except
-where noted.
+Prototypes are declared. What makes one system call returns a ``Call``: the arguments made ready, errno turned
+into an ``OSError`` that names the object. Numbers are those of the generic table that x86-64 and arm64 share,
+except where noted.
 """
 
 from __future__ import annotations
@@ -25,11 +25,9 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
-MS_RDONLY = 1
 MS_NOSUID = 2
 MS_NODEV = 4
 MS_NOEXEC = 8
-MS_REMOUNT = 32
 MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
@@ -56,6 +54,9 @@ _libc.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
 _libc.capset.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
 _libc.sethostname.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 _libc.prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
+_libc.pthread_getattr_default_np.argtypes = [ctypes.c_void_p]
+_libc.pthread_attr_setstacksize.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+_libc.pthread_setattr_default_np.argtypes = [ctypes.c_void_p]
 
 
 def _syscall(number: int, *argtypes: type[ctypes._SimpleCData[Any]]) -> Callable[..., int]:
@@ -165,7 +166,7 @@ def set_thread_stack(size: int) -> None:
     attributes = ctypes.create_string_buffer(_PTHREAD_ATTR_BYTES)
     for function, arguments in (
         (_libc.pthread_getattr_default_np, (attributes,)),
-        (_libc.pthread_attr_setstacksize, (attributes, ctypes.c_size_t(size))),
+        (_libc.pthread_attr_setstacksize, (attributes, size)),
         (_libc.pthread_setattr_default_np, (attributes,)),
     ):
         number = function(*arguments)  # the error itself, not through errno

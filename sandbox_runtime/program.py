@@ -34,7 +34,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 _LEVELS_BELOW = 1 if sys.version_info >= (3, 12) else 2
 _RECURSION_LIMIT = sys.getrecursionlimit()
 _WALKS = 60
-_PR_EPERM = "the jail refused a system call"
+_REFUSED_CALL = "the jail refused a system call"
 
 
 class Refused(Exception):
@@ -229,7 +229,7 @@ def _classify_os_error(error: OSError) -> tuple[End, str | None]:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "disk", None
     if error.errno in (errno.EPERM, errno.ENOSYS):
-        return "syscall", f"{_PR_EPERM} ({errno.errorcode[error.errno]}) in {_caller(error)}"
+        return "syscall", f"{_REFUSED_CALL} ({errno.errorcode[error.errno]}) in {_caller(error)}"
     return "exception", None
 
 

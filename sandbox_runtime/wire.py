@@ -97,10 +97,11 @@ def check_json(text: bytes) -> None:
 
 
 def _check_json_of_large_numbers(text: bytes) -> None:
-    # orjson reads no integer above 1e308. This looks at the form alone, so digits cost nothing to convert.
+    # orjson reads no integer above 1e308. This looks at the form alone, so digits cost nothing to convert;
+    # json reads lone surrogates too, which orjson then refuses to write.
     try:
-        json.loads(text, parse_int=len, parse_float=len, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        orjson.dumps(json.loads(text, parse_int=len, parse_float=len, parse_constant=_no_constant))
+    except (ValueError, RecursionError, orjson.JSONEncodeError) as error:
         raise WireError(f"not JSON: {error}") from error
 
 
@@ -160,7 +161,7 @@ class Spawn:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A worker has passed its last jail step. ``pid`` is its own view, to read only: fronts kill by pidfd."""
+    """A worker has taken ``jail.worker_steps``. ``pid`` is its own view; fronts kill by pidfd."""
 
     serial: int
     pid: int

@@ -2,7 +2,8 @@
 
     zygote ──fork──► jail steps ──► READY + descriptors ──► (idle) ──► BIND ──► RUN ──► program ──► DONE, exit
 
-Until READY every failure is ``failed`` ("could not start"); after it the worker belongs to one front.
+Until READY every failure is ``failed`` ("could not start"); after it the worker belongs to one front, and
+rehearses a run while no job comes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import random
 import resource
 import select
+import signal
 import socket
 import time
 from typing import NoReturn
@@ -56,7 +58,10 @@ def announce(control: socket.socket, serial: int, steps: list[Step], last: list[
         os._exit(1)
     _say(control, wire.Ready(serial, os.getpid()), [theirs.fileno(), pidfd, out, err])
     _keep_only(ours, null, out, err)
-    take(last)
+    try:
+        take(last)
+    except JailError:
+        os.kill(os.getpid(), signal.SIGKILL)  # an exit status would pass for the program's
 
 
 def _reseed() -> None:

@@ -68,7 +68,7 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         ("retry_after",),
     ),
     errors.NotReady: Advice(
-        "No worker has proved itself by running a program yet, or all are lost.",
+        "`GET /readyz`: no worker has run a program yet, or all are lost. Else: the service is stopping.",
         "Send the request again after `retry_after` seconds; `GET /readyz` says when it is of use.",
         ("retry_after",),
     ),

@@ -176,7 +176,7 @@ class QueueTimeout(TryLater):
 
 
 class NotReady(TryLater):
-    """No worker has proved itself yet, or the pool is dead."""
+    """Asked whether it is ready: no worker has run a program yet. Asked to run one: the pool is closed."""
 
     usual = "no worker is ready to run programs"
 

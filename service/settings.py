@@ -123,7 +123,7 @@ def render_markdown() -> str:
 
 
 def _row(setting: Setting) -> str:
-    words = setting.default_words.replace(",", ", ")
+    words = ", ".join(word.strip() for word in setting.default_words.split(","))
     default = words if isinstance(setting.default, Computed) else f"`{words}`"
     cells = (f"`{setting.name}`", default, setting.unit, setting.full_help, setting.parse.expects)
     return f"| {' | '.join(cells)} |\n"

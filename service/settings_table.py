@@ -270,10 +270,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
-# (lower, upper): the value of the first may not be above that of the second.
 # Read by the scripts, which start the service with the same environment.
-OF_SCRIPTS = ("LARS_PYTHON", "LARS_URL", "LARS_VENV", "LARS_WHEELS")
+OF_SCRIPTS = ("LARS_PYTHON", "LARS_URL", "LARS_VENV")
 
+# (lower, upper): the value of the first may not be above that of the second.
 ORDERED: tuple[tuple[str, str], ...] = (
     ("LARS_POOL_SIZE", "LARS_MAX_WORKERS"),
     ("LARS_MAX_WORKERS", "LARS_ZYGOTE_MAX_FORKS"),

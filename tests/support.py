@@ -86,7 +86,7 @@ class LoopThread:
 class Sandboxes:
     """One sandbox per set of layers switched off, started when first asked for, ended together.
 
-    Use as a context manager. All calls are synchronous; ``run_all`` has its programs alive at one time.
+    Use as a context manager. All calls are synchronous; ``start`` has a program run beside them.
     """
 
     def __init__(self, size: PoolSize = SIZE) -> None:
@@ -126,10 +126,6 @@ class Sandboxes:
         """The same for a job that is made already."""
         return self._thread.call(self.sandbox(off).pool.run(work))
 
-    def run_all(self, jobs: Iterable[Job], off: Iterable[Layer] = ()) -> list[Outcome]:
-        """Run them at the same time; the outcomes in the order of ``jobs``."""
-        return self._thread.call(self._gather(list(jobs), self.sandbox(off)))
-
     def start(self, code: str, off: Iterable[Layer] = (), **options: Any) -> Future[Outcome]:
         """Run one program beside what comes next; its outcome is the future's result."""
         return self._thread.start(self.sandbox(off).pool.run(job(code, **options)))
@@ -150,9 +146,6 @@ class Sandboxes:
     def figures(self, off: Iterable[Layer] = ()) -> dict[str, int]:
         """The pool's own counts."""
         return self._thread.call(_figures(self.sandbox(off)))
-
-    async def _gather(self, jobs: list[Job], sandbox: LocalSandbox) -> list[Outcome]:
-        return list(await asyncio.gather(*(sandbox.pool.run(work) for work in jobs)))
 
 
 async def _figures(sandbox: LocalSandbox) -> dict[str, int]:

@@ -82,11 +82,10 @@ def test_run_is_jailed(tmp_path: Path) -> None:
 
 def test_run_at_a_limit(tmp_path: Path) -> None:
     """The reason is the last line of stderr."""
-    path = program(tmp_path, "print('kept')\nwhile True: pass")
-    outcome = lars("run", path, LARS_TIMEOUT="0.5", LARS_CPU="1", LARS_LOG_LEVEL="error")
-    assert outcome.returncode in (124, 137)
-    assert outcome.stdout == "kept\n"
-    assert outcome.stderr.startswith(("lars: timeout: ", "lars: cpu: "))
+    path = program(tmp_path, "import time\nprint('kept')\ntime.sleep(30)")
+    outcome = lars("run", path, LARS_TIMEOUT="0.5", LARS_LOG_LEVEL="error")
+    assert (outcome.returncode, outcome.stdout) == (124, "kept\n")
+    assert outcome.stderr.startswith("lars: timeout: ")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +211,7 @@ def test_env_file(tmp_path: Path) -> None:
     assert lars("run", "-", "--env-file", str(path), stdin=big).returncode == 2
     assert lars("run", "-", "--env-file", str(path), stdin=big, LARS_MAX_CODE_BYTES="1m").returncode == 0
     missing = lars("doctor", "--env-file", str(tmp_path / "none"))
-    assert missing.returncode in (1, 2)
+    assert missing.returncode == 1
     assert "none" in missing.stderr
     assert "Traceback" not in missing.stderr
 

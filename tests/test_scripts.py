@@ -174,7 +174,7 @@ def test_query_that_is_not_offered() -> None:
 
 
 def test_query_that_is_offered() -> None:
-    """The seed of a later release: the reply's members are checked."""
+    """Where a server has the endpoint, the reply's members are checked."""
     reply = b'{"query": "6 * 7?", "generated_code": "print(42)", "stdout": "42\\n", "exit_code": 0}'
     with server(200, reply) as url:
         outcome = run("scripts/test_api.py", "--url", url, "--test-type", "query", "--query", "6 * 7?")

@@ -1,4 +1,4 @@
-"""The pool without HTTP: ``python -m scripts.benchmark.pool_probe COUNT`` prints their seconds."""
+"""The pool without HTTP: ``python -m scripts.benchmark.pool_probe COUNT`` prints seconds per program."""
 
 from __future__ import annotations
 

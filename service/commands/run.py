@@ -27,12 +27,13 @@ def run(settings: Settings, file: Path, data: str | None) -> int:
     """Run it; its stdout and stderr are ours, its exit code too. ``data`` is JSON text."""
     try:
         source = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
-        body: dict[str, Any] = {"code": source}
+    except (OSError, UnicodeDecodeError) as error:
+        return _refuse(f"{file}: {error}")
+    body: dict[str, Any] = {"code": source}
+    try:
         if data is not None:
             body["data"] = parse_json(data.encode())
         return asyncio.run(_run(settings, body, data))
-    except (OSError, UnicodeDecodeError) as error:
-        return _refuse(f"{file}: {error}")
     except json.JSONDecodeError as error:
         return _refuse(f"--data is not JSON: {error}")
     except LarsError as error:
@@ -59,8 +60,8 @@ async def _run(settings: Settings, body: dict[str, Any], data: str | None) -> in
 def _show(outcome: Outcome, rendered: dict[str, object]) -> None:
     sys.stdout.write(outcome.stdout.text)
     sys.stderr.write(outcome.stderr.text)
-    if outcome.result not in (None, b"null"):
-        sys.stdout.write(f"{outcome.result.decode()}\n" if outcome.result else "")
+    if outcome.result is not None and outcome.result != b"null":
+        sys.stdout.write(f"{outcome.result.decode()}\n")
     report = outcome.report
     for warning in report.warnings if report else ():
         sys.stderr.write(f"lars: {warning}: {report.result_repr if report else ''}\n")

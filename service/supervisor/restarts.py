@@ -47,7 +47,7 @@ class Restarts:
 
 
 def _wait(count: int) -> float:
-    """None for the first two in a row, then doubling."""
+    """Seconds: 0 for the first two in a row, then doubling up to ``LONGEST_WAIT``."""
     wait = 0.0 if count <= 2 else _SHORTEST_WAIT
     for _ in range(count - 3):
         if wait >= LONGEST_WAIT:

@@ -2,7 +2,7 @@
 
 Both sides of the start are in ``sandbox_runtime/zygote.py`` and here:
 
-    us → launcher   config (layers, BPF, ceilings, modules)
+    us → launcher   config (layers, BPF, ceilings, forks)
     launcher → us   launched {pid}       then it exits; we reap it and thereby become the zygote's parent
     us → zygote     go
     zygote → us     hello {layers, modules}   or, at any point,   failed {message}

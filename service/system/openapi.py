@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from service.errors import KINDS, MEDIA_TYPE
 from service.execution.request import FIELDS
+from service.pool.job import Verdict
 from service.settings import Settings
 
 _NUMBER_OR_NULL = {"type": ["number", "null"]}
@@ -33,7 +34,7 @@ _OUTCOME: dict[str, Any] = {
         },
     },
     "verdict": {
-        "enum": "ok exception exit timeout cpu memory output disk signal syscall".split(),
+        "enum": [verdict for verdict in get_args(Verdict) if verdict != "rejected"],
         "description": "rejected is the verdict of a 403.",
     },
     "detail": _STRING_OR_NULL,

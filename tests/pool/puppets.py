@@ -122,7 +122,7 @@ class PuppetZygote:
     def __init__(self) -> None:
         self.socket, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.setblocking(False)
-        self.asked = 0
+        self.requests: list[int] = []
         self.workers: list[PuppetWorker] = []
 
     def hear(self) -> int:
@@ -131,12 +131,12 @@ class PuppetZygote:
             try:
                 message = self.socket.recv(wire.CONTROL_MESSAGE_BYTES)
             except (BlockingIOError, ConnectionResetError):
-                return self.asked
+                return sum(self.requests)
             if not message:
-                return self.asked
+                return sum(self.requests)
             request = wire.decode_control(message)
             assert isinstance(request, wire.Spawn)
-            self.asked += request.count
+            self.requests.append(request.count)
 
     @property
     def let_go(self) -> bool:

@@ -55,7 +55,9 @@ async def test_nothing_that_a_front_does_blocks(client: httpx.AsyncClient, loop_
     assert [answer["result"] for answer in answers] == [1] * 8
     for path in ("/health", "/healthz", "/readyz", "/capabilities", "/openapi.json"):
         assert (await client.get(path)).status_code == 200
-    assert (await client.post("/execute", content=b"{")).status_code in (400, 415)
+    assert (await client.post("/execute", content=b"{")).status_code == 415
+    json_type = {"Content-Type": "application/json"}
+    assert (await client.post("/execute", content=b"{", headers=json_type)).status_code == 400
 
 
 async def test_the_guard_fires(loop_guard: BlockBuster, tmp_path: Path) -> None:

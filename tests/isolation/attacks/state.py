@@ -1,5 +1,5 @@
 # ruff: noqa: E501, RUF001 - a program of one line stays one line; the letters that look alike are the attack
-"""The restricted policy through the real worker, and what a program finds of those before it."""
+"""The restricted policy through the real worker, and what a program finds of the worker itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from tests.isolation.attack import Attack, Exact, Fence, says
 
 _REFUSED = Exact("rejected", 1, "")
 _RESTRICTED = {"policy": "restricted"}
-_AFTER = "the second half of test_attacks.test_nothing_is_left runs it after the first"
 
 
 def _policy(name: str, program: str, control: Exact) -> Attack:

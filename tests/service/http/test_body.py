@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.http.body import read_body, read_json_object
+from service.http.body import read_body, read_json_text
 from tests.service.http.harness import Exchange, HeaderList
 from tests.service.http.stack import application, logged
 
@@ -30,7 +30,7 @@ async def size(request: Request) -> Response:
 
 async def echo(request: Request) -> Response:
     """Answers the object that was read."""
-    return Response(orjson.dumps(await read_json_object(request, LIMIT)), media_type="application/json")
+    return Response(orjson.dumps((await read_json_text(request, LIMIT))[1]), media_type="application/json")
 
 
 async def post(body: bytes, headers: HeaderList = JSON) -> Exchange:
@@ -146,6 +146,8 @@ async def test_identity_is_no_encoding() -> None:
         (b"\xef\xbb\xbf{}", 1, 1),
         (b" ", 1, 1),
         (b"{} {}", 1, 4),
+        (b'{"a":"\\ud800"}', 1, 7),
+        (b'{"a":1e999,"b":"\\ud800"}', 1, 1),
     ],
 )
 async def test_not_json(body: bytes, line: int, column: int) -> None:
@@ -172,7 +174,7 @@ async def test_nesting_is_bounded() -> None:
     """Deep nesting is a 400, not a crash."""
 
     async def endpoint(request: Request) -> Response:
-        return JSONResponse(await read_json_object(request, 10_000_000))
+        return JSONResponse((await read_json_text(request, 10_000_000))[1])
 
     body = b'{"a":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}"
     exchange = await Exchange(method="POST", headers=JSON, chunks=[body]).run(application(endpoint))

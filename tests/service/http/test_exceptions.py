@@ -125,7 +125,7 @@ async def test_too_late_for_an_answer(error: Exception) -> None:
     with logged() as lines, pytest.raises((type(error), RuntimeError)):
         await exchange.run(application(endpoint))
     assert [message["type"] for message in exchange.sent] == ["http.response.start", "http.response.body"]
-    assert [line["event"] for line in lines] == ["error after the response was started", "request"]
+    assert [line["event"] for line in lines] == ["error_after_response_started", "request"]
     assert lines[1]["status"] == 200
 
 
