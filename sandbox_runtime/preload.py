@@ -1,8 +1,8 @@
 """What a zygote has imported before it forks, so that no program pays for it again.
 
 Fork costs by touched pages and, less, by the number of mappings: everything here is used by many programs
-and cheap to carry. What maps large libraries (hashlib, ssl, tempfile through its compressors) or brings a world of
-its own (asyncio, xml) a program imports itself.
+and cheap to carry. What maps large libraries (hashlib, ssl, tempfile through its compressors) or brings a
+world of its own (asyncio, xml) a program imports itself.
 """
 
 from __future__ import annotations
