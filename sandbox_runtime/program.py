@@ -22,12 +22,14 @@ from importlib.machinery import SourceFileLoader
 import orjson
 
 from sandbox_runtime import ending, policy, wire
+from sandbox_runtime.hints import hint
 from sandbox_runtime.job import End, ExceptionInfo, Program, Refusal, Report
 from sandbox_runtime.result import encode_result
 
 FILE = "main.py"
 MAX_MESSAGE = 4096
 MAX_TRACEBACK = 32 * 1024
+_LAST_FRAMES = 1000  # PyTraceBack_LIMIT: a program without a recursion limit leaves a million frames
 _BYTE_ORDER_MARK = "\ufeff"
 # How deep the program's first frame stands below that of a main script: our own script's frame, and up to
 # Python 3.11 the call of exec too. With so many levels more it recurses exactly as deep.
@@ -181,7 +183,13 @@ def _parse_data(raw: bytes | None) -> object:
         # The standard parser, because it keeps integers of any size; the service has checked the syntax.
         return json.loads(raw)["data"]
     except (ValueError, RecursionError) as error:
-        raise Refused(Report("invalid_data", 1, detail=f"data: {error}")) from error
+        raise Refused(Report("invalid_data", 1, detail=_unreadable(error))) from error
+
+
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "is nested more deeply than Python's JSON parser reads"
+    return f"holds an integer of more than {sys.get_int_max_str_digits()} digits"
 
 
 def write_source(source: str) -> None:
@@ -220,7 +228,7 @@ def _classify(error: BaseException | None, code: int) -> tuple[End, str | None]:
         return "memory", None
     if isinstance(error, OSError):
         return _classify_os_error(error)
-    return "exception", None
+    return "exception", hint(error)
 
 
 def _classify_os_error(error: OSError) -> tuple[End, str | None]:
@@ -230,7 +238,7 @@ def _classify_os_error(error: OSError) -> tuple[End, str | None]:
         return "disk", None
     if error.errno in (errno.EPERM, errno.ENOSYS):
         return "syscall", f"{_REFUSED_CALL} ({errno.errorcode[error.errno]}) in {_caller(error)}"
-    return "exception", None
+    return "exception", hint(error)
 
 
 def _stream_is_full() -> bool:
@@ -239,17 +247,18 @@ def _stream_is_full() -> bool:
 
 
 def _caller(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return (
-        f"{frames[-1].name}, line {frames[-1].lineno}: {frames[-1].line}"[:200] if frames else "the program"
-    )
+    """Where it came from: the last of the program's own lines, which it can change, else the very last."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-_LAST_FRAMES)
+    for frame in [*(f for f in reversed(frames) if f.filename == FILE), *reversed(frames)]:
+        return f"{frame.name}, line {frame.lineno}: {frame.line}"[:200]
+    return "the program"
 
 
 def _describe(error: BaseException | None) -> ExceptionInfo | None:
     if error is None or isinstance(error, SystemExit):
         return None
     try:
-        text = "".join(traceback.format_exception(error))
+        text = "".join(traceback.format_exception(error, limit=-_LAST_FRAMES))
         message = str(error)
     except BaseException as second:  # noqa: BLE001 - __str__ is the program's and may raise anything
         text, message = "", f"<its str raised {type(second).__name__}>"

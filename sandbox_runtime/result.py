@@ -20,6 +20,8 @@ from sandbox_runtime.wire import check_json
 
 MAX_REPR = 4096
 _CIRCULAR = "it holds itself (circular reference)"
+_MANY = 1000
+_SCALARS = frozenset((int, float, bool, type(None)))
 _EXACT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
@@ -37,8 +39,7 @@ def encode_result(value: object, limit: int) -> Encoded:
     try:
         size = _least_size(value, limit)
         if size > limit:
-            endless = _holds_itself(value)
-            return _refused(value, _CIRCULAR if endless else _too_long(size, limit, "at least "))
+            return _refused(value, _too_long(size, limit, "at least "))
         text = _exact_json(value)
     except MemoryError:
         return _refused(value, "encoding it ran out of memory; return less or raise memory_limit")
@@ -56,22 +57,28 @@ def _too_long(size: int, limit: int, least: str = "") -> str:
 
 
 def _least_size(value: object, limit: int) -> int:
-    """How long the JSON is at least, found without making it; counting stops above ``limit``.
+    """How long the JSON is at least, found without making it; counting stops above ``limit``. ValueError when
+    it has no end.
 
     Thirty lists, each holding the next one twice, are a gigabyte of JSON, and an encoder that runs out of
     memory ends the process. Calls nothing of the program's.
     """
-    size = 0
+    size = 1
+    steps = 0
     todo = [value]
     while todo and size <= limit:
         item = todo.pop()
+        steps += 1
+        if steps == _MANY and _holds_itself(value):
+            raise ValueError(_CIRCULAR)
         if type(item) is str:
-            size += len(item) + 2
+            size += len(item) + 1
             continue
         inner = _items(item)
-        size += max(1, len(inner) * (4 if issubclass(type(item), dict) else 1))
+        # A comma or bracket and one byte for each; before each value of a dict a quoted key and a colon.
+        size += len(inner) * (5 if issubclass(type(item), dict) else 2) - (1 if inner else 0)
         if size <= limit:
-            todo.extend(inner)
+            todo.extend([child for child in inner if type(child) not in _SCALARS])
     return size
 
 

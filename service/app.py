@@ -31,5 +31,6 @@ MIDDLEWARE = (
 def create_app(state: ServiceState) -> Starlette:
     """The ASGI application over one front's state."""
     app = Starlette(routes=list(ROUTES), middleware=list(MIDDLEWARE), exception_handlers=EXCEPTION_HANDLERS)
+    app.router.redirect_slashes = False  # a redirect would take its host from the caller and lose the body
     app.state.service = state
     return app

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from seccomp import CompilerUnavailableError, ProfileError
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lars", description="Runs unreviewed Python in kernel-jailed processes."
     )
+    parser.add_argument("--version", action="version", version=f"lars {metadata.version('lars')}")
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="serve HTTP until SIGTERM or SIGINT")
     serving.add_argument("--host", help="address to listen on (LARS_HOST)")

@@ -20,6 +20,7 @@ import uvloop
 
 from sandbox_runtime.layers import states_from_json
 from service.app import create_app
+from service.http.protocol import ProblemProtocol
 from service.pool.channel import Channel
 from service.pool.pool import Pool, PoolSize
 from service.settings import Settings
@@ -29,6 +30,29 @@ from service.supervisor.kernel import die_with_parent
 from service.telemetry.logs import configure_logging
 
 _KEEP_ALIVE_SECONDS = 75
+_LAST_ANSWERS = 1  # seconds to tell the callers who were cut off
+
+
+class Server(uvicorn.Server):
+    """One that answers the requests still running when their time is up, instead of dropping them."""
+
+    def __init__(self, config: uvicorn.Config, pool: Pool, patience: float) -> None:
+        super().__init__(config)
+        self._pool = pool
+        self._patience = patience
+
+    def stop(self, *_: object) -> None:
+        """A signal handler. It stands before uvicorn's own and after: uvicorn raises the signal again when it
+        is done, which by default would end the process with its log lines and descriptors unattended."""
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more; after ``patience`` seconds end what still runs."""
+        end = asyncio.get_running_loop().call_later(self._patience, self._pool.cut_off)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            end.cancel()
 
 
 class Control:
@@ -85,16 +109,18 @@ async def serve(settings: Settings, listener: socket.socket, control_socket: soc
     config = uvicorn.Config(
         create_app(state),
         loop="uvloop",
-        http="httptools",
+        http=ProblemProtocol,
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds) + _LAST_ANSWERS,
     )
-    server = uvicorn.Server(config)
+    server = Server(config, pool, settings.shutdown_seconds)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.stop)
     control = Control(control_socket, state, server)
     pool.on_proven = lambda identity: control.say({"t": "proven", "id": identity})
     pool.on_broken = lambda identity: control.say({"t": "broken", "id": identity})

@@ -61,7 +61,8 @@ def _show(outcome: Outcome, rendered: dict[str, object]) -> None:
     sys.stdout.write(outcome.stdout.text)
     sys.stderr.write(outcome.stderr.text)
     if outcome.result is not None and outcome.result != b"null":
-        sys.stdout.write(f"{outcome.result.decode()}\n")
+        begin = "" if outcome.stdout.text[-1:] in ("", "\n") else "\n"  # on a line of its own
+        sys.stdout.write(f"{begin}{outcome.result.decode()}\n")
     report = outcome.report
     for warning in report.warnings if report else ():
         sys.stderr.write(f"lars: {warning}: {report.result_repr if report else ''}\n")

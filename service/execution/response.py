@@ -69,5 +69,5 @@ def _one_line(outcome: Outcome, report: Report | None) -> str | None:
     if report is not None and report.exception is not None:
         text = f"{report.exception.type}: {report.exception.message}".rstrip(": ")
         line = text.splitlines()[0] if text else "exception"
-        return f"{outcome.verdict}: {outcome.detail}" if outcome.detail else line
+        return line if outcome.verdict == "exception" else f"{outcome.verdict}: {outcome.detail or line}"
     return f"{outcome.verdict}: {outcome.detail}"

@@ -76,7 +76,12 @@ class Pool:
         self._refill()
 
     async def close(self) -> None:
-        """End every worker; what still waits for one is answered NotReady."""
+        """End every worker, and wait for the work on them."""
+        self.cut_off()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut_off(self) -> None:
+        """End every worker: what runs on one is answered WorkerLost, what still waits for one NotReady."""
         self._closed = True
         if self._top_up is not None:
             self._top_up.cancel()
@@ -90,7 +95,6 @@ class Pool:
         self._idle.clear()
         for channel in list(self._channels):
             channel.close()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def ready(self) -> bool:

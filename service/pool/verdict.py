@@ -13,6 +13,7 @@ from service.pool.job import JobLimits, Verdict
 KillReason = Literal["timeout", "cpu", "protocol"]
 TIMEOUT_EXIT_CODE = 124
 _KILLED = 128 + signal.SIGKILL
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,8 @@ def _concluded_by_the_kernel(status: int, ending: Ending) -> Conclusion:
 
 def _memory_detail(report: Report, ending: Ending) -> str:
     return (
-        f"memory_limit of {ending.limits.memory} bytes of address space was reached with "
-        f"{report.memory_peak} bytes resident; use less memory or raise memory_limit"
+        f"memory_limit of {ending.limits.memory} bytes of address space beyond the bare interpreter was "
+        f"reached, with {report.memory_peak} bytes resident in all; use less memory or raise memory_limit"
     )
 
 
@@ -132,4 +133,6 @@ def _signal_detail(number: int) -> str:
             "killed by SIGKILL: by itself, or by the kernel because the machine ran out of memory; use less "
             "memory"
         )
-    return f"killed by {name}; C code (ctypes, an extension) crashed, or the program raised the signal itself"
+    if number in _CRASHES:
+        return f"killed by {name}; C code (ctypes) crashed, or the program raised the signal itself"
+    return f"killed by {name}, which the program raised itself or asked for (an alarm, a timer)"

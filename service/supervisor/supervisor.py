@@ -28,6 +28,8 @@ from service.supervisor.loop import Loop, Signals
 from service.supervisor.zygote import Hello, ZygoteSpec
 from service.supervisor.zygotes import Zygotes
 
+_LAST_WORDS = 3.0  # seconds for a front to answer and log what it cut off when the time was up
+
 
 class StartFailed(Exception):
     """The service could not start, or could not go on; the text is for the operator."""
@@ -127,4 +129,6 @@ class Supervisor:
         self._stopping = True
         self._zygotes.stop()
         self._fronts.stop()
-        self._loop.after(self._plan.shutdown, self._fronts.kill)
+        # Held open, its backlog would keep new callers waiting for nobody; closed, they are refused at once.
+        self._plan.listener.close()
+        self._loop.after(self._plan.shutdown + _LAST_WORDS, self._fronts.kill)

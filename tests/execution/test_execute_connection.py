@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -22,6 +24,32 @@ def test_request_id(service: Service, given: str | None) -> None:
         got = client.get("/health", headers=headers).headers["x-request-id"]
     assert (got == given) == (given == "abc.DEF_~-9")
     assert got
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"\x16\x03\x01\x02\x00 not HTTP\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /execute HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_what_is_no_http_is_a_problem_too(service: Service, request_bytes: bytes) -> None:
+    """With an id that the log has, and an end of the connection."""
+    url = httpx.URL(service.url)
+    with socket.create_connection((url.host, url.port or 0), timeout=20) as connection:
+        connection.sendall(request_bytes)
+        head, _, text = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
+    headers = head.decode().lower().split("\r\n")
+    body = json.loads(text)
+    assert headers[0] == "http/1.1 400 bad request"
+    assert {"content-type: application/problem+json", "connection: close"} <= set(headers)
+    assert f"x-request-id: {body['request_id']}" in headers
+    assert (body["status"], body["code"], body["error"]) == (400, "bad_request", body["detail"])
+    lines = [line for line in service.log_lines() if line.get("request_id") == body["request_id"]]
+    assert [(line["event"], line["status"]) for line in lines] == [("request", 400)]
 
 
 def test_keep_alive(service: Service) -> None:

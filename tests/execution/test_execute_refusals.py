@@ -113,7 +113,9 @@ def test_policy_refusal(service: Service, code: str, rule: str, line: int, colum
     assert f"line {line}, column {column}" in body["detail"]
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("POST", "/"), ("GET", "/execute/x")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/nowhere"), ("POST", "/"), ("GET", "/execute/x"), ("POST", "/execute/")]
+)
 def test_not_found(service: Service, method: str, path: str) -> None:
     """A problem like every other."""
     with service.client() as client:

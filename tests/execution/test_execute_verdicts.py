@@ -58,6 +58,15 @@ VERDICTS: tuple[tuple[str, str, dict[str, Any], int, tuple[str, ...]], ...] = (
         ("descriptor 3",),
     ),
     ("syscall", "print('kept')\nimport os\nos.fork()", {}, 1, ("EPERM", "os.fork()", "no processes")),
+    (
+        "syscall",
+        "print('kept')\nimport subprocess\nsubprocess.run(['ls'])",
+        {},
+        1,
+        ("line 3: subprocess.run(['ls'])", "no processes"),
+    ),
+    ("timeout", "print('kept')\nwhile True: pass", {"timeout": 0.5}, 124, ("0.5 s", "raise timeout")),
+    ("timeout", "print('kept')\nwhile True: pass", {"timeout": 1.99}, 124, ("1.99 s", "raise timeout")),
     ("syscall", "print('kept')\nimport socket\nsocket.socket()", {}, 1, ("EPERM", "no network")),
 )
 
@@ -77,6 +86,37 @@ def test_verdict(service: Service, row: tuple[str, str, dict[str, Any], int, tup
     assert "\n" not in (body["error"] or "")
     assert "\n" not in (body["detail"] or "")
     assert [word for word in words if word not in (body["detail"] or "")] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "hint"),
+    [
+        ("import numpy", "ModuleNotFoundError: No module named 'numpy'", "GET /capabilities"),
+        ("import socket\nsocket.getaddrinfo('example.org', 80)", "gaierror: ", "no network"),
+        ("from urllib.request import urlopen\nurlopen('http://example.org')", "URLError: ", "no network"),
+        ("import multiprocessing\nmultiprocessing.Lock()", "FileNotFoundError: ", "start no processes"),
+        ("x = [open('/dev/null') for _ in range(300)]", "OSError: [Errno 24]", "LARS_MAX_OPEN_FILES"),
+        (
+            "from threading import Thread\nimport time\n"
+            "while True: Thread(target=time.sleep, args=(9,), daemon=True).start()",
+            "RuntimeError: can't start new thread",
+            "LARS_MAX_THREADS",
+        ),
+        ("open('missing')", "FileNotFoundError: ", None),
+        ("1/0", "ZeroDivisionError: division by zero", None),
+    ],
+)
+def test_what_the_jail_does_not_have_is_explained(
+    service: Service, code: str, error: str, hint: str | None
+) -> None:
+    """An ordinary exception, whose cause and remedy detail tells."""
+    body = service.ran(code)
+    assert (body["verdict"], body["exit_code"]) == ("exception", 1)
+    assert body["error"].startswith(error)
+    if hint is None:
+        assert body["detail"] is None
+    else:
+        assert hint in body["detail"]
 
 
 def test_exception_member(service: Service) -> None:

@@ -92,8 +92,24 @@ def test_requests_that_outlast_the_shutdown_time_are_cut_off(tmp_path: Path) -> 
         assert service.popen.wait(6) == 0
         client.join(20)
         assert [member.command for member in members if member.lives] == []
+        logged = [event["status"] for event in service.events("request") if event["route"] == "/execute"]
     assert len(failures) == 1
-    assert '"verdict"' not in failures[0], "the program cannot have been answered"
+    assert '"worker_lost"' in failures[0]
+    assert logged[-1] == 502
+
+
+def test_a_service_that_stops_refuses_new_callers_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path / "service") as service:
+        client = threading.Thread(target=service.execute, args=(sleeper(2),))
+        client.start()
+        wait_until(lambda: any(worker.threads == 4 for worker in service.workers), "the program runs")
+        service.popen.send_signal(signal.SIGTERM)
+        wait_until(lambda: "Shutting down" in service.errors + service.output, "the front stops")
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{service.url}/health", timeout=1)
+        assert any(worker.threads == 4 for worker in service.workers), "the program must still run"
+        client.join(20)
+        assert service.popen.wait(20) == 0
 
 
 def test_when_the_supervisor_is_killed_the_whole_tree_goes(tmp_path: Path) -> None:
