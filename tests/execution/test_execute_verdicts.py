@@ -97,8 +97,10 @@ def test_verdict(service: Service, row: tuple[str, str, dict[str, Any], int, tup
         ("import multiprocessing\nmultiprocessing.Lock()", "FileNotFoundError: ", "start no processes"),
         ("x = [open('/dev/null') for _ in range(300)]", "OSError: [Errno 24]", "LARS_MAX_OPEN_FILES"),
         (
-            "from threading import Thread\nimport time\n"
-            "while True: Thread(target=time.sleep, args=(9,), daemon=True).start()",
+            (
+                "from threading import Thread\nimport time\n"
+                "while True: Thread(target=time.sleep, args=(9,), daemon=True).start()"
+            ),
             "RuntimeError: can't start new thread",
             "LARS_MAX_THREADS",
         ),
