@@ -1,8 +1,8 @@
 """How a program ends: what CPython does between the last instruction of the main script and exit(3).
 
-The order is that of ``Py_RunMain``: print the exception (``PyErr_Print``), wait for threads, call atexit,
-flush, let go of the standard streams and of ``__main__`` so that finalizers run. What differs stands in
-docs/execution.md.
+The order is that of ``Py_RunMain``: flush, print the exception (``PyErr_Print``), wait for threads, call
+atexit, flush, let go of the standard streams and of ``__main__`` so that finalizers run. What differs stands
+in docs/execution.md.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ import gc
 import os
 import sys
 import threading
+from collections.abc import Callable
+from typing import Any
+
+from sandbox_runtime.result import safe_repr
 
 _LONG_MAX = sys.maxsize  # a C long and a C ssize_t have one size on every platform that has our jail
 _OVERFLOW = 255  # PyLong_AsLong gives -1 for what a C long cannot hold
@@ -22,7 +26,7 @@ def show(error: BaseException | None) -> int:
     """Print what CPython prints for an exception that left the main script; the exit code."""
     if error is None:
         return 0
-    if isinstance(error, SystemExit):
+    if issubclass(type(error), SystemExit):
         return _leave(error)
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
     if sys.version_info >= (3, 12):
@@ -30,7 +34,14 @@ def show(error: BaseException | None) -> int:
     code = _call_hook(error)
     if code is not None:
         return code
-    return 130 if isinstance(error, KeyboardInterrupt) else 1
+    return 130 if issubclass(type(error), KeyboardInterrupt) else 1
+
+
+def flush_after_main() -> None:
+    """``flush_io``: once more than the end itself does, and without a word when it fails."""
+    for name in ("stderr", "stdout"):
+        with contextlib.suppress(BaseException):  # the stream may be the program's and raise anything
+            getattr(sys, name).flush()
 
 
 def end_threads_and_call_atexit() -> None:
@@ -42,14 +53,39 @@ def end_threads_and_call_atexit() -> None:
     atexit._run_exitfuncs()
 
 
-def flush() -> None:
-    """What the program's streams still hold goes out."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
+def flush() -> bool:
+    """What the program's streams still hold goes out; False when it could not (``flush_std_files``)."""
+    out, err = getattr(sys, "stdout", None), getattr(sys, "stderr", None)
+    out_is_empty = _flush(out, _complain_of)
+    return _flush(err, _ignore) and out_is_empty
+
+
+def _flush(stream: Any, tell: Callable[[object, BaseException], None]) -> bool:
+    try:
+        if stream is not None and not _is_closed(stream):
             stream.flush()
-        except (AttributeError, OSError, ValueError):
-            # Replaced, closed or over its limit: as at interpreter exit, there is nobody left to tell.
-            continue
+    except BaseException as error:  # noqa: BLE001 - the stream may be the program's and raise anything
+        tell(stream, error)
+        return False
+    return True
+
+
+def _is_closed(stream: Any) -> bool:
+    try:
+        return bool(stream.closed)
+    except BaseException:  # noqa: BLE001 - CPython takes a stream that cannot say for an open one
+        return False
+
+
+def _ignore(stream: object, error: BaseException) -> None:
+    """For what stderr raises there is nobody left to tell."""
+
+
+def _complain_of(stream: object, error: BaseException) -> None:
+    """PyErr_WriteUnraisable, which a program can no longer have replaced by a hook that would be of use."""
+    below = error.__traceback__.tb_next if error.__traceback__ else None
+    _complain(f"Exception ignored in: {safe_repr(stream)}")
+    _display(error.with_traceback(below))
 
 
 def let_go() -> None:
@@ -100,12 +136,17 @@ def _complain(line: str) -> None:
             os.write(2, f"{line}\n".encode(errors="backslashreplace"))
 
 
-def _leave(error: SystemExit) -> int:
-    """_Py_HandleSystemExit: the status that ``error`` asks for."""
-    code: object = error.code
+def _leave(error: BaseException) -> int:
+    """_Py_HandleSystemExit: the status that a SystemExit asks for."""
+    code: object
+    try:
+        code = error.code  # type: ignore[attr-defined]
+    except BaseException:  # noqa: BLE001 - the attribute may be the program's and raise anything
+        code = error
     if code is None:
         return 0
-    if isinstance(code, int):
+    if issubclass(type(code), int):
+        code = int.__index__(code)  # type: ignore[arg-type]
         return code & 0xFF if -_LONG_MAX - 1 <= code <= _LONG_MAX else _OVERFLOW
     try:
         text = str(code)

@@ -8,6 +8,7 @@ what ``Py_FinalizeEx`` does (threads, atexit, finalizers, flush) and encodes the
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import errno
 import json
 import os
@@ -24,7 +25,7 @@ import orjson
 from sandbox_runtime import ending, policy, wire
 from sandbox_runtime.hints import hint
 from sandbox_runtime.job import End, ExceptionInfo, Program, Refusal, Report
-from sandbox_runtime.result import encode_result
+from sandbox_runtime.result import encode_result, type_name
 
 FILE = "main.py"
 MAX_MESSAGE = 4096
@@ -36,6 +37,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 _LEVELS_BELOW = 1 if sys.version_info >= (3, 12) else 2
 _RECURSION_LIMIT = sys.getrecursionlimit()
 _WALKS = 60
+_NOT_FLUSHED = 120
 _REFUSED_CALL = "the jail refused a system call"
 
 
@@ -68,6 +70,7 @@ class Run:
     def end(self) -> int:
         """The last of the program's own code: exception hook, threads, atexit. Returns the exit code.
         ``self.error`` is what left the top frame; its traceback starts there."""
+        ending.flush_after_main()
         code = ending.show(self.error)
         ending.end_threads_and_call_atexit()
         return code
@@ -77,20 +80,21 @@ class Run:
         report, result = self.report(code)
         self.error = None
         self.namespace = {}
-        ending.flush()
+        flushed = ending.flush()
         ending.let_go()
-        ending.flush()
+        if not (ending.flush() and flushed):
+            report = _unflushed(report)
         return report, result
 
     def report(self, code: int) -> tuple[Report, bytes | None]:
         """What the front is told, and the result's JSON. ``code`` is the exit code."""
         encoded = encode_result(self.namespace.get("result"), self._program.max_result)
-        end, detail = _classify(self.error, code)
+        end, detail, exception = _account(self.error, code)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         report = Report(
             end=end,
             exit_code=code,
-            exception=_describe(self.error),
+            exception=exception,
             findings=self._findings,
             result_repr=encoded.representation,
             warnings=encoded.warnings,
@@ -218,6 +222,21 @@ def _main_module(program: Program) -> dict[str, object]:
     return namespace
 
 
+def _unflushed(report: Report) -> Report:
+    """Py_RunMain's exit status when a standard stream could not be flushed."""
+    end: End = report.end if report.end != "ok" else "output" if _stream_is_full() else "exit"
+    return dataclasses.replace(report, exit_code=_NOT_FLUSHED, end=end)
+
+
+def _account(error: BaseException | None, code: int) -> tuple[End, str | None, ExceptionInfo | None]:
+    """The end, its detail, and the exception. Its class and attributes may be the program's."""
+    try:
+        return *_classify(error, code), _describe(error)
+    except BaseException as second:  # noqa: BLE001 - they may raise anything
+        text = f"<its own attributes raised {type_name(second)}>"
+        return "exception", None, ExceptionInfo(_clean(type_name(error), 200), text, None, "")
+
+
 def _classify(error: BaseException | None, code: int) -> tuple[End, str | None]:
     """Which end a finished program came to, and the limit's detail where a limit was behind it."""
     if error is None or (isinstance(error, SystemExit) and code == 0):
@@ -243,7 +262,10 @@ def _classify_os_error(error: OSError) -> tuple[End, str | None]:
 
 def _stream_is_full() -> bool:
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    return any(os.fstat(descriptor).st_size >= limit for descriptor in (1, 2))
+    try:
+        return any(os.fstat(descriptor).st_size >= limit for descriptor in (1, 2))
+    except OSError:  # the program has closed one, so that was not it
+        return False
 
 
 def _caller(error: BaseException) -> str:
@@ -261,9 +283,9 @@ def _describe(error: BaseException | None) -> ExceptionInfo | None:
         text = "".join(traceback.format_exception(error, limit=-_LAST_FRAMES))
         message = str(error)
     except BaseException as second:  # noqa: BLE001 - __str__ is the program's and may raise anything
-        text, message = "", f"<its str raised {type(second).__name__}>"
+        text, message = "", f"<its str raised {type_name(second)}>"
     return ExceptionInfo(
-        _clean(type(error).__name__, 200),
+        _clean(type_name(error), 200),
         _clean(message, MAX_MESSAGE),
         _line(error),
         _clean(text, MAX_TRACEBACK),

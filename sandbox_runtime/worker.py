@@ -31,11 +31,10 @@ _JOB = 3  # the one descriptor a program has beside 0, 1 and 2
 _MAX_RUN = 64 << 20  # the service's own limits are lower; this bounds a fault of ours
 _close_others = linux.close_from(_JOB + 1)
 _PATIENCE = 0.001  # seconds; a job that comes sooner was waiting for this worker
-# Address space kept back: for the end of a program that had a MemoryError, and for each byte of the largest
-# result. orjson asks for up to 184 bytes for an item whose JSON has two, and ends the process where it gets
-# none.
+# Address space kept back for the end of a program that had a MemoryError, and for its result. A program that
+# goes looking for it has as much more than its memory_limit, no more.
 _ENDING_BALLAST = 8 << 20
-_RESULT_BALLAST_PER_BYTE = 128
+_RESULT_BALLAST = 32 << 20
 
 
 def announce(control: socket.socket, serial: int, steps: list[Step], last: list[Step]) -> None:
@@ -93,7 +92,7 @@ def receive() -> Run:
     limits = Limits.from_wire(orjson.loads(_next_frame(wire.Kind.BIND)))
     began = time.monotonic()
     program = Program.from_wire(orjson.loads(_next_frame(wire.Kind.RUN)))
-    _bind(limits, _RESULT_BALLAST_PER_BYTE * program.max_result)
+    _bind(limits)
     try:
         raw = _next_frame(wire.Kind.DATA) if program.has_data else None
         _set_stdin(program.stdin)
@@ -138,11 +137,11 @@ class _Ballast:
     for_result: mmap.mmap
 
 
-def _bind(limits: Limits, result_ballast: int) -> None:
+def _bind(limits: Limits) -> None:
     """The request's limits, on top of what the interpreter already maps; soft and hard, so they stay."""
     _Ballast.for_ending = mmap.mmap(-1, _ENDING_BALLAST, flags=_MEMORY, prot=_NO_ACCESS)
-    _Ballast.for_result = mmap.mmap(-1, result_ballast, flags=_MEMORY, prot=_NO_ACCESS)
-    space = Baseline.mapped + _ENDING_BALLAST + result_ballast + limits.memory
+    _Ballast.for_result = mmap.mmap(-1, _RESULT_BALLAST, flags=_MEMORY, prot=_NO_ACCESS)
+    space = Baseline.mapped + _ENDING_BALLAST + _RESULT_BALLAST + limits.memory
     for number, value in (
         (resource.RLIMIT_AS, space),
         (resource.RLIMIT_CPU, limits.cpu),

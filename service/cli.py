@@ -6,10 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 from seccomp import CompilerUnavailableError, ProfileError
+from service import __version__
 from service.commands import doctor, run, serve
 from service.listen import ListenError
 from service.settings import Settings, SettingsError, conflicts, load_env_file, unknown_variables
@@ -71,13 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lars", description="Runs unreviewed Python in kernel-jailed processes."
     )
-    parser.add_argument("--version", action="version", version=f"lars {metadata.version('lars')}")
+    parser.add_argument("--version", action="version", version=f"lars {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="serve HTTP until SIGTERM or SIGINT")
     serving.add_argument("--host", help="address to listen on (LARS_HOST)")
     serving.add_argument("--port", help="port to listen on, 0 lets the kernel choose (LARS_PORT)")
     serving.add_argument("--workers", dest="fronts", help="front processes (LARS_FRONTS)")
-    running = commands.add_parser("run", help="run one program in the same jail, without HTTP")
+    running = commands.add_parser(
+        "run", help="run one program in the same jail, without HTTP, stdin or arguments"
+    )
     running.add_argument("file", type=Path, help="the program, or - for standard input")
     running.add_argument("--data", help="JSON that the program finds in the variable data")
     checking = commands.add_parser("doctor", help="say which isolation layers this host gives")

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sandbox_runtime.job import Program
@@ -25,6 +26,8 @@ MIN_MEMORY = 1 << 20
 MAX_ARGUMENTS = 256
 _SIZE_PATTERN = r"^\s*[0-9]{1,18} ?([kKmMgG][iI]?[bB]?|[bB])?\s*$"  # what parse_size reads
 MAX_ARGUMENT_BYTES = 64 * 1024
+_MAX_UNKNOWN = 20
+_LONGEST_NAME = 100
 
 
 class _Wrong(Exception):
@@ -82,7 +85,8 @@ def edge() -> float:
 
 def _parse_fields(body: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], list[FieldError]]:
     values: dict[str, Any] = {}
-    errors = [_unknown(name) for name in body if name not in FIELDS]
+    unknown = (name for name in body if name not in FIELDS)
+    errors = [_unknown(name) for name in islice(unknown, _MAX_UNKNOWN)]  # a body has room for a million
     if "code" not in body:
         errors.append(FieldError("code", "is missing", "send the program's source text"))
     for name, value in body.items():
@@ -97,15 +101,15 @@ def _parse_fields(body: Mapping[str, Any], settings: Settings) -> tuple[dict[str
 
 
 def _unknown(name: str) -> FieldError:
-    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name[:_LONGEST_NAME], FIELDS, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]}?" if near else f"known fields are {', '.join(FIELDS)}"
-    return FieldError(name[:100], "is not a field of this request", remedy)
+    return FieldError(name[:_LONGEST_NAME], "is not a field of this request", remedy)
 
 
 def _code(value: Any, settings: Settings) -> str:
     if not isinstance(value, str):
         raise _Wrong("is not a string", "send the program's source text")
-    size = len(value.encode())
+    size = _bytes_of(value)
     if size > settings.max_code_bytes:
         raise _Wrong(
             f"has {size} bytes, the ceiling is {settings.max_code_bytes}",
@@ -113,6 +117,14 @@ def _code(value: Any, settings: Settings) -> str:
             settings.max_code_bytes,
         )
     return value
+
+
+def _bytes_of(text: str) -> int:
+    """Bytes of UTF-8. The parser for numbers above 1e308 lets lone surrogates pass, which have none."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        raise _Wrong("has a lone surrogate, which is no character", "send well-formed Unicode") from error
 
 
 def _number(value: Any, unit: str) -> float:
@@ -166,6 +178,7 @@ def _memory_limit(value: Any, settings: Settings) -> int:
 def _stdin(value: Any, _: Settings) -> str:
     if not isinstance(value, str):
         raise _Wrong("is not a string", "send the text that the program reads from standard input")
+    _bytes_of(value)
     return value
 
 
@@ -176,7 +189,7 @@ def _argv(value: Any, _: Settings) -> tuple[str, ...]:
         raise _Wrong(f"has {len(value)} items, the ceiling is {MAX_ARGUMENTS}", "send fewer", MAX_ARGUMENTS)
     if any("\0" in item for item in value):
         raise _Wrong("has a null byte", "arguments cannot hold null bytes")
-    size = sum(len(item.encode()) for item in value)
+    size = sum(_bytes_of(item) for item in value)
     if size > MAX_ARGUMENT_BYTES:
         raise _Wrong(
             f"has {size} bytes, the ceiling is {MAX_ARGUMENT_BYTES}", "use stdin or data", MAX_ARGUMENT_BYTES

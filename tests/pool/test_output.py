@@ -24,6 +24,11 @@ def read(data: bytes, keep: int) -> Stream:
         os.close(descriptor)
 
 
+@given(st.binary(max_size=300))
+def test_what_is_no_utf_8_is_escaped(data: bytes) -> None:
+    assert read(data, 1000).text == data.decode(errors="backslashreplace")
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_characters="["), max_size=300), st.integers(8, 200))
 def test_text_is_cut_between_characters(text: str, keep: int) -> None:
     data = text.encode()

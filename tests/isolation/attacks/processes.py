@@ -44,6 +44,13 @@ print(made)
         no_control="the children would run on the parent's stack; 'fork' has the control",
     ),
     Attack(
+        "thread with a descriptor table of its own",  # and so with another RLIMIT_NOFILE
+        "print(call(NR_clone, 0x10000 | 0x800 | 0x100, 0, 0, 0, 0))",
+        says("EPERM"),
+        layers=_SECCOMP,
+        no_control="the thread would run on its parent's stack; 'fork' has the control",
+    ),
+    Attack(
         "clone with 64-bit flags that hide the low half",
         "print(call(NR_clone, 17 | 1 << 32, 0, 0, 0, 0), call(NR_clone, 0x10000 << 32 | 17, 0, 0, 0, 0))",
         says("EPERM EPERM"),
