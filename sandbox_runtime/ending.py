@@ -40,8 +40,10 @@ def show(error: BaseException | None) -> int:
 def flush_after_main() -> None:
     """``flush_io``: once more than the end itself does, and without a word when it fails."""
     for name in ("stderr", "stdout"):
-        with contextlib.suppress(BaseException):  # the stream may be the program's and raise anything
+        try:
             getattr(sys, name).flush()
+        except BaseException as error:  # noqa: BLE001 - the stream may be the program's and raise anything
+            _ignore(name, error)
 
 
 def end_threads_and_call_atexit() -> None:
@@ -78,7 +80,7 @@ def _is_closed(stream: Any) -> bool:
 
 
 def _ignore(stream: object, error: BaseException) -> None:
-    """For what stderr raises there is nobody left to tell."""
+    """Where CPython says nothing either."""
 
 
 def _complain_of(stream: object, error: BaseException) -> None:

@@ -71,10 +71,14 @@ FORBIDDEN_METHODS = frozenset(
 # File and function -> why.
 BROAD_HANDLERS: Mapping[tuple[str, str], str] = {
     ("sandbox_runtime/boot.py", "<module>"): "whatever the program raised is its outcome",
+    ("sandbox_runtime/program.py", "_account"): "the exception's attributes are the program's",
     ("sandbox_runtime/program.py", "_describe"): "the exception's __str__ is the program's",
     ("sandbox_runtime/ending.py", "_call_hook"): "sys.excepthook may be the program's",
     ("sandbox_runtime/ending.py", "_complain"): "sys.stderr may be the program's",
+    ("sandbox_runtime/ending.py", "_flush"): "sys.stdout may be the program's",
+    ("sandbox_runtime/ending.py", "_is_closed"): "sys.stdout may be the program's",
     ("sandbox_runtime/ending.py", "_leave"): "the exit status's __str__ is the program's",
+    ("sandbox_runtime/ending.py", "flush_after_main"): "sys.stdout may be the program's",
     (
         "sandbox_runtime/ending.py",
         "end_threads_and_call_atexit",

@@ -80,7 +80,8 @@ def test_our_profiles_compile_for_both_machines() -> None:
         assert verdict(zygote, arch, socketpair, (1, 2)) == errno_verdict(1)
         assert verdict(zygote, arch, 9999) == errno_verdict(38)
         assert verdict(worker, arch, clone, (17,)) == errno_verdict(1)
-        assert verdict(worker, arch, clone, (0x10000,)) == ALLOW
+        assert verdict(worker, arch, clone, (0x10400,)) == ALLOW
+        assert verdict(worker, arch, clone, (0x10000,)) == errno_verdict(1)
         assert verdict(worker, arch, kill, (placeholder,)) == ALLOW
         assert verdict(worker, arch, kill, (placeholder + (1 << 32),)) == errno_verdict(1)
         assert verdict(worker, arch, mount) == errno_verdict(1)

@@ -104,7 +104,7 @@ def test_undyed_the_refusals_have_the_errno_of_the_profile(tmp_path: Path) -> No
     assert dict(zip(names, outcomes, strict=True)) == names
 
 
-CLONE_THREAD, CLONE_VM, CLONE_SIGHAND, CLONE_NEWNS = 0x10000, 0x100, 0x800, 0x20000
+CLONE_THREAD, CLONE_VM, CLONE_SIGHAND, CLONE_NEWNS, CLONE_FILES = 0x10000, 0x100, 0x800, 0x20000, 0x400
 PR_SET_MM, PR_SET_PTRACER = 35, 0x59616D61
 F_SETOWN, F_SETSIG, F_GETFD, F_SETOWN_EX, F_SETLEASE, F_NOTIFY = 8, 10, 1, 15, 1024, 1026
 STREAM, DGRAM, RAW, SEQPACKET, CLOEXEC = 1, 2, 3, 5, 0x80000
@@ -116,9 +116,12 @@ CONDITIONS: list[tuple[str, tuple[int | str, ...], int, int]] = [
     ("clone", (17,), ALLOWED, EPERM),
     ("clone", (CLONE_VM | 17,), ALLOWED, EPERM),
     ("clone", (HIGH * CLONE_THREAD,), ALLOWED, EPERM),
-    ("clone", (CLONE_THREAD,), ALLOWED, ALLOWED),  # EINVAL of the kernel: it demands CLONE_SIGHAND
+    # EINVAL of the kernel where the filter allows it: CLONE_THREAD demands CLONE_SIGHAND.
+    ("clone", (CLONE_THREAD | CLONE_FILES,), ALLOWED, ALLOWED),
+    ("clone", (CLONE_THREAD,), ALLOWED, EPERM),
+    ("clone", (CLONE_FILES | 17,), ALLOWED, EPERM),
     ("clone", (CLONE_NEWNS | 17,), ENOSYS, EPERM),
-    ("clone", (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWNS,), ENOSYS, ENOSYS),
+    ("clone", (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_NEWNS,), ENOSYS, ENOSYS),
     ("kill", ("self", 0), ALLOWED, ALLOWED),
     ("kill", ("parent", 0), ALLOWED, EPERM),
     ("kill", (PLACEHOLDER, 0), ALLOWED, EPERM),
