@@ -1,7 +1,7 @@
 """Python's builtins, sorted into those a restricted program has and those it does not, each with the reason.
 
 A restricted program gets an own ``__builtins__`` that holds the allowed ones and nothing else, so a name that
-the judge overlooked is still a NameError when it runs.
+the judge overlooked is still a NameError when it runs. A plan gets fewer still, in the same way.
 """
 
 from __future__ import annotations
@@ -30,6 +30,17 @@ ALLOWED_EXCEPTIONS = words(
     "RecursionError RuntimeError StopIteration TypeError UnboundLocalError ValueError ZeroDivisionError",
     "UnicodeError UnicodeDecodeError UnicodeEncodeError UnicodeTranslateError",
     "OSError IOError ConnectionError FileExistsError FileNotFoundError PermissionError TimeoutError",
+)
+
+PLAN_FUNCTIONS = words(
+    # numbers
+    "abs bool divmod float int max min range round sum",
+    # text, and its bytes: percent escapes in a Location are made of them
+    "str bytes",
+    # collections and iteration
+    "all any dict enumerate filter frozenset len list map next reversed set sorted tuple zip",
+    # questions about a value
+    "isinstance",
 )
 
 _ANY_ATTRIBUTE = "it reaches any attribute by a name made up at run time"
@@ -131,3 +142,11 @@ def restricted_builtins() -> dict[str, object]:
     There is no ``__import__`` and no ``__build_class__``: the statements fail at run time as well.
     """
     return {name: getattr(builtins, name) for name in sorted(ALLOWED_BUILTINS)}
+
+
+def plan_builtins() -> dict[str, object]:
+    """A fresh ``__builtins__`` for one run of a plan. No exceptions: a plan neither raises nor catches."""
+    return dict(_PLAN_BUILTINS)
+
+
+_PLAN_BUILTINS = {name: getattr(builtins, name) for name in sorted(PLAN_FUNCTIONS)}

@@ -15,8 +15,8 @@ _MAX_SHOWN = 80
 
 # Node or part -> how people call it, and what to write instead.
 _CONSTRUCTS: Mapping[str, tuple[str, str]] = {
-    "ClassDef": ("a class definition", "use dictionaries and functions"),
-    "AsyncFunctionDef": ("an async function", "write a plain function"),
+    "ClassDef": ("a class definition", "use dictionaries"),
+    "AsyncFunctionDef": ("an async function", "write plain code"),
     "AsyncFor": ("an async loop", "write a plain loop"),
     "AsyncWith": ("an async with statement", "remove it"),
     "Await": ("await", "write plain code"),
@@ -24,7 +24,19 @@ _CONSTRUCTS: Mapping[str, tuple[str, str]] = {
     "YieldFrom": ("yield from", "collect the values in a list and return it"),
     "FunctionDef": ("a function definition", "write the statements in line"),
     "Lambda": ("a lambda", "write the expression in line"),
+    "Return": ("a return statement", "leave it out: there is no function to return from"),
     "Try": ("a try statement", "test for the condition first"),
+    "Raise": ("a raise statement", "report the error as a value"),
+    "Assert": ("an assertion", "test with if and report the error as a value"),
+    "Delete": ("a del statement", "remove members with pop(key, None)"),
+    "Global": ("a global statement", "remove it: there is one scope"),
+    "Nonlocal": ("a nonlocal statement", "remove it: there is one scope"),
+    "AnnAssign": ("an annotated assignment", "leave the annotation out"),
+    "While": ("a while loop", "loop with for over a collection or a range"),
+    "Pow": ("a power with **", "multiply"),
+    "LShift": ("a shift with <<", "multiply"),
+    "RShift": ("a shift with >>", "divide with //"),
+    "Mod": ("the operator %", "use divmod for numbers and an f-string for text"),
     "With": ("a with statement", "remove it: nothing here is a context manager"),
     "TryStar": ("except*", "use except"),
     "MatchClass": ("a class pattern", "match any value and test it with isinstance in a guard"),
@@ -38,6 +50,11 @@ _CONSTRUCTS: Mapping[str, tuple[str, str]] = {
     "ImportFrom": ("an import", "remove it"),
     "FunctionDef.decorator_list": ("a decorator", "call the outer function by hand: f = wrap(f)"),
     "comprehension.is_async": ("an async comprehension", "write a plain comprehension"),
+    "FormattedValue.conversion": ("the conversion of a field in an f-string", "leave out !r, !a and ="),
+    "FormattedValue.format_spec": (
+        "a computed or large width or precision in an f-string",
+        "write a small number there, or none",
+    ),
 }
 
 
@@ -48,64 +65,80 @@ def explain(violation: Violation, policy: Policy, source: str) -> Rejected:
     """The refusal that names the rule, the place and the remedy."""
     subject = violation.subject
     shown = subject if len(subject) <= _MAX_SHOWN else f"{subject[:_MAX_SHOWN]}..."
-    message, remedy = _WORDS[violation.rule](shown)
+    message, remedy = _WORDS[violation.rule](shown, policy)
     locate = token_column if violation.at_end else column
     at = locate(source, violation.line, violation.byte)
+    remedy = policy.remedies.get(violation.rule, remedy)
     return Rejected(violation.rule, f"policy {policy.name} refuses {message}", violation.line, at, remedy)
 
 
-def _construct(subject: str) -> tuple[str, str]:
+def unassigned(policy: Policy) -> Rejected:
+    """The refusal of a program that may end without the variable it has to assign."""
+    name = policy.must_assign
+    message = f"policy {policy.name} refuses a program that may end without assigning {name}"
+    remedy = f"write {name} = ... at the top level, or in every branch, else and case _ included"
+    return Rejected("unassigned", message, None, None, remedy)
+
+
+def _construct(subject: str, _policy: Policy) -> tuple[str, str]:
     phrase, remedy = _CONSTRUCTS.get(subject, ("this construct", "write it in simpler terms"))
     return f"{phrase} ({subject})", remedy
 
 
-def _underscore(subject: str) -> tuple[str, str]:
+def _underscore(subject: str, _policy: Policy) -> tuple[str, str]:
     remedy = (
         "drop the test: this is always the main program" if subject == "__name__" else "choose another name"
     )
     return f"the name '{subject}': names may not begin with an underscore", remedy
 
 
-def _name(subject: str) -> tuple[str, str]:
-    reason = REFUSED_BUILTINS.get(subject, "it is not in the table of names")
+def _name(subject: str, policy: Policy) -> tuple[str, str]:
+    reason = policy.reasons.get(subject) or REFUSED_BUILTINS.get(subject, "it is not in the table of names")
     return f"the name '{subject}': {reason}", _WHAT_THERE_IS
 
 
-def _binding(subject: str) -> tuple[str, str]:
+def _binding(subject: str, _policy: Policy) -> tuple[str, str]:
     return f"binding the name '{subject}': the runtime supplies it", "choose another name for the variable"
 
 
-def _attribute(subject: str) -> tuple[str, str]:
-    reason = REFUSED_ATTRIBUTES.get(subject) or next(
-        (why for prefix, why in REFUSED_PREFIXES.items() if subject.startswith(prefix)),
-        "it is not in the table of attributes",
+def _attribute(subject: str, policy: Policy) -> tuple[str, str]:
+    reason = (
+        policy.reasons.get(subject)
+        or REFUSED_ATTRIBUTES.get(subject)
+        or next((why for prefix, why in REFUSED_PREFIXES.items() if subject.startswith(prefix)), None)
+        or ("it may only be called on the spot" if policy.methods.admits(subject) else None)
+        or "it is not in the table of attributes"
     )
     return f"the attribute '{subject}': {reason}", "use the public methods of the built-in types"
 
 
-def _attribute_write(subject: str) -> tuple[str, str]:
+def _attribute_write(subject: str, _policy: Policy) -> tuple[str, str]:
     return f"writing the attribute '{subject}'", "keep state in variables and dictionaries"
 
 
-def _call(subject: str) -> tuple[str, str]:
+def _call(subject: str, _policy: Policy) -> tuple[str, str]:
     return f"calling the result of this expression ({subject})", "give the function a name and call that"
 
 
-def _function(subject: str) -> tuple[str, str]:
-    return (
-        f"calling '{subject}': it is not in the table of functions",
-        "call one of the functions in the table",
+def _function(subject: str, policy: Policy) -> tuple[str, str]:
+    reason = policy.reasons.get(subject) or REFUSED_BUILTINS.get(
+        subject, "it is not in the table of functions"
     )
+    return f"calling '{subject}': {reason}", "call one of the functions in the table"
 
 
-def _import(subject: str) -> tuple[str, str]:
+def _import(subject: str, _policy: Policy) -> tuple[str, str]:
     return (
         f"the import of '{subject}': it is not in the table of imports",
         "remove it and use the allowed builtins",
     )
 
 
-_WORDS: Mapping[str, Callable[[str], tuple[str, str]]] = {
+def _literal(subject: str, _policy: Policy) -> tuple[str, str]:
+    return f"the constant {subject}: it is a value of the request", "read the value from ctx"
+
+
+_WORDS: Mapping[str, Callable[[str, Policy], tuple[str, str]]] = {
     "node": _construct,
     "part": _construct,
     "underscore": _underscore,
@@ -116,4 +149,5 @@ _WORDS: Mapping[str, Callable[[str], tuple[str, str]]] = {
     "call": _call,
     "function": _function,
     "import": _import,
+    "literal": _literal,
 }

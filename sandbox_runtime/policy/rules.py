@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
@@ -36,6 +37,8 @@ class _Facts:
 
 
 _Rule = Callable[[Placed, Policy, _Facts], Iterator[Violation]]
+_NUMBER = re.compile(r"\d+")  # of any script, as in a format specification
+_MAX_DIGITS = 9
 
 
 def first_violation(tree: ast.Module, policy: Policy) -> Violation | None:
@@ -142,6 +145,32 @@ def _call(place: Placed, policy: Policy, _facts: _Facts) -> Iterator[Violation]:
         yield Violation(place.line, place.byte, "function", normal(node.func.id))
 
 
+def _field(place: Placed, policy: Policy, _facts: _Facts) -> Iterator[Violation]:
+    node = place.node
+    if not isinstance(node, ast.FormattedValue):
+        return
+    # Up to Python 3.11 only the value has a place of its own.
+    line, byte = node.value.lineno, node.value.col_offset
+    if node.conversion >= 0 and chr(node.conversion) not in policy.conversions:
+        yield Violation(line, byte, "part", "FormattedValue.conversion")
+    limit = policy.max_format_number
+    if limit is not None and node.format_spec is not None and not _is_small(node.format_spec, limit):
+        yield Violation(line, byte, "part", "FormattedValue.format_spec")
+
+
+def _is_small(specification: ast.expr, limit: int) -> bool:
+    """It is constant, and no number in it is above the limit."""
+    if not isinstance(specification, ast.JoinedStr):
+        return False
+    for part in specification.values:
+        if not isinstance(part, ast.Constant) or not isinstance(part.value, str):
+            return False
+        numbers = _NUMBER.findall(part.value)
+        if any(len(number) > _MAX_DIGITS or int(number) > limit for number in numbers):
+            return False
+    return True
+
+
 def _import(place: Placed, policy: Policy, _facts: _Facts) -> Iterator[Violation]:
     node = place.node
     if not isinstance(node, ast.Import):
@@ -172,6 +201,7 @@ _RULES: dict[type[ast.AST], _Rule] = {
     ast.Name: _name,
     ast.Attribute: _attribute,
     ast.Call: _call,
+    ast.FormattedValue: _field,
     ast.Import: _import,
     ast.ImportFrom: _import_from,
 }

@@ -72,3 +72,14 @@ class Policy:
     """Plain names that may be called, ``name(...)``."""
     imports: Mapping[str, NameTable] = field(default_factory=dict)
     """Module, with its dots -> the names that may be taken from it by ``from module import name``."""
+    conversions: frozenset[str] = frozenset()
+    """Conversions that a field of an f-string may ask for, of ``s``, ``r`` and ``a``."""
+    max_format_number: int | None = 0
+    """The largest width or precision in the format specification of an f-string, and none that is computed.
+    None: any."""
+    must_assign: str | None = None
+    """A variable that every way through the program must assign."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Name or attribute -> why it is refused, where the words for all policies do not fit."""
+    remedies: Mapping[str, str] = field(default_factory=dict)
+    """Rule -> what to write instead, likewise."""

@@ -3,6 +3,7 @@
 ``program``     all of Python: the jail is the wall, and static findings are offered beside it.
 ``restricted``  calculation over ``data``: functions, loops, comprehensions, match and exceptions over the
                 built-in types; no imports, classes, generators, async code or underscore names.
+``plan``        what a planner writes for one shape of request: see plan_table.
 
 The table is a filter for correctness and a first fence. What it lets through still runs in the jail.
 """
@@ -14,6 +15,7 @@ from types import MappingProxyType
 
 from sandbox_runtime.policy.attribute_names import ATTRIBUTES
 from sandbox_runtime.policy.builtin_names import NOT_ALLOWED_BUILTINS
+from sandbox_runtime.policy.plan_table import PLAN
 from sandbox_runtime.policy.shape import AllBut, Only, Policy, words
 
 _STATEMENTS = frozenset(
@@ -123,6 +125,10 @@ RESTRICTED = Policy(
     callees=_ANY_CALLEE,
     functions=AllBut(),
     imports={},
+    conversions=words("s r a"),
+    max_format_number=None,
 )
 
-POLICIES: Mapping[str, Policy] = MappingProxyType({policy.name: policy for policy in (PROGRAM, RESTRICTED)})
+POLICIES: Mapping[str, Policy] = MappingProxyType(
+    {policy.name: policy for policy in (PROGRAM, RESTRICTED, PLAN)}
+)

@@ -11,11 +11,21 @@ from textwrap import dedent
 
 import pytest
 
-from sandbox_runtime.policy import POLICIES, Allowed, Policy, Rejected, Verdict, judge, restricted_builtins
+from sandbox_runtime.policy import (
+    POLICIES,
+    Allowed,
+    Policy,
+    Rejected,
+    Verdict,
+    judge,
+    plan_builtins,
+    restricted_builtins,
+)
 
 CAP = 1 << 20
 RESTRICTED = POLICIES["restricted"]
 PROGRAM = POLICIES["program"]
+PLAN = POLICIES["plan"]
 
 HARMLESS = set(map(id, restricted_builtins().values()))
 INTERNAL = (
@@ -72,6 +82,30 @@ def run(source: str, data: object = None) -> dict[str, object]:
     namespace: dict[str, object] = {"__builtins__": restricted_builtins(), "data": data}
     exec(compile(verdict.tree, "main.py", "exec", dont_inherit=True), namespace)  # noqa: S102 - what is tested
     return namespace
+
+
+def assert_plan_refused(marked: str, rule: str) -> Rejected:
+    """As ``assert_refused``, of a plan that is complete but for what the row says."""
+    return assert_refused(marked + "\nREPLY = 0", rule, PLAN)
+
+
+def make_response(
+    status: int, body: object = None, headers: dict[str, str] | None = None
+) -> dict[str, object]:
+    return {"status": status, "body": body, "headers": headers or {}}
+
+
+def run_plan(source: str, ctx: object = None, **given: object) -> object:
+    """The REPLY of an admitted plan. ``given``: of plan, store and session_store what it needs."""
+    verdict = assert_allowed(source, PLAN)
+    return execute_plan(compile(verdict.tree, "main.py", "exec", dont_inherit=True), ctx=ctx, **given)
+
+
+def execute_plan(code: types.CodeType | str, **given: object) -> object:
+    """The REPLY of a plan that nobody judges."""
+    namespace = {"__builtins__": plan_builtins(), "make_response": make_response, **given}
+    exec(code, namespace)  # noqa: S102 - what is tested
+    return namespace.get("REPLY")
 
 
 def is_prize(loot: object) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox_runtime.policy import findings
-from tests.sandbox_runtime.policy.policy_cases import verdict_on
+from sandbox_runtime.policy import findings, judge
+from tests.sandbox_runtime.policy.policy_cases import CAP, PLAN, verdict_on
 
 FACTOR = 8
 BETWEEN = 24  # between FACTOR, which is linear, and its square
@@ -75,3 +75,46 @@ def test_judge_is_linear_in_one_identifier() -> None:
 )
 def test_findings_are_linear(unit: str, count: int) -> None:
     assert_linear(lambda source: findings(ast.parse(source)), unit, count)
+
+
+@pytest.mark.parametrize(
+    ("unit", "count"),
+    [
+        pytest.param("x = ctx['a']\n", 2_500, id="assignments"),
+        pytest.param("REPLY = 1 if ctx else 2\n", 1_500, id="replies"),
+        pytest.param("for x in ctx:\n  if x: break\nelse: y = 1\n", 1_000, id="loops with ways out"),
+        pytest.param("match ctx:\n  case 1: x = 1\n  case y: pass\n", 1_000, id="matches"),
+        pytest.param("y = 'a/b/c', 'value', 12345\n", 1_500, id="constants"),
+        pytest.param("print(ctx)\n", 2_500, id="violations"),
+    ],
+)
+def test_judging_a_plan_is_linear(unit: str, count: int) -> None:
+    values = {"a": ["some value", 54321, "a/b"], "b": {"c": 1.5}}
+    assert_linear(lambda text: judge(f"{text}REPLY = 0", PLAN, max_bytes=CAP, values=values), unit, count)
+
+
+def test_judging_a_plan_is_linear_in_its_elif_parts() -> None:
+    assert_linear(
+        lambda text: judge(f"if ctx: REPLY = 0\n{text}else: REPLY = 0", PLAN, max_bytes=CAP),
+        "elif plan: REPLY = 1\n",
+        100,
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(lambda n: n, id="integers"),
+        pytest.param(lambda n: n * ((1 << 61) - 1), id="integers with one hash"),
+        pytest.param(lambda n: n / 8, id="fractions"),
+        pytest.param(lambda n: f"text {n}", id="texts"),
+        pytest.param(lambda n: [[{"a": str(n)}]], id="nested"),
+    ],
+)
+def test_judging_a_plan_is_linear_in_the_values(value: Callable[[int], object]) -> None:
+    small, large = ([value(n) for n in range(2_000 * factor)] for factor in (1, FACTOR))
+
+    def cost(values: object) -> float:
+        return seconds(lambda: judge("REPLY = 'x', 5", PLAN, max_bytes=CAP, values=values))
+
+    assert cost(large) / min(cost(small), cost(small)) < BETWEEN
