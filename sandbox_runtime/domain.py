@@ -7,6 +7,7 @@ it dies. Two domains that compare unequal never share memory, files or a process
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,5 @@ class Contract:
 
 
 Domain = OneShot | Session | Contract
+WorkerKind = Literal["oneshot", "session"]
+WORKER_KINDS: tuple[WorkerKind, ...] = ("oneshot", "session")

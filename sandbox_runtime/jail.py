@@ -1,8 +1,8 @@
 """The jail: flat lists of steps, in the order they are taken. The first failure ends the process.
 
 ``launcher_steps`` and ``zygote_steps`` run once; every worker inherits their effect through fork.
-``worker_steps`` add what is the worker's own. Privilege only decreases along the way, and the filter that
-ends it is last; the one limit in ``announced_steps`` has to wait until the worker has announced itself.
+``worker_steps`` add what is the worker's own, for each kind of worker. Privilege only decreases along the
+way, and the filter that ends it is last; the limit of descriptors waits until the worker is announced.
 
 Which steps are in the lists depends on ``JailPlan.layers`` alone: what the host gives (``probe``), less what
 a control test has switched off. No step is skipped because it failed.
@@ -13,12 +13,13 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 from sandbox_runtime import linux, rootfs
 from sandbox_runtime.bpf import pid_offsets
+from sandbox_runtime.domain import WorkerKind
 from sandbox_runtime.layers import Layer
 
 SCRATCH = "/tmp"
@@ -59,6 +60,7 @@ class Ceilings:
     """What no worker may exceed, whatever its request says. Bytes, except counts."""
 
     scratch: int = 64 << 20
+    file_size: int = 64 << 20
     open_files: int = 256
     threads: int = 64
 
@@ -141,49 +143,92 @@ def zygote_steps(plan: JailPlan) -> list[Step]:
     return steps
 
 
-def worker_steps(plan: JailPlan, readable: tuple[bytes, ...]) -> list[Step]:
-    """In each worker after fork; the list itself is made once, in the zygote. ``readable`` are its
-    ``landlock_rules``."""
-    steps: list[Step] = []
+@dataclass(frozen=True, slots=True)
+class WorkerSteps:
+    """The steps of one kind of worker, all made once, in the zygote.
+
+    ``before`` its announcement; ``after`` it, which for a one-shot worker is before it has read anything; and
+    ``confine``, when a session's worker has its directory and before the first foreign byte.
+    """
+
+    before: tuple[Step, ...]
+    after: tuple[Step, ...]
+    confine: tuple[Step, ...] = ()
+
+
+def worker_steps(plan: JailPlan, readable: tuple[bytes, ...]) -> dict[WorkerKind, WorkerSteps]:
+    """In each worker after fork. ``readable`` are its ``landlock_rules``."""
+    limits = tuple(_descriptor_limit(plan))
+    return {
+        "oneshot": WorkerSteps(
+            (
+                *_own_scratch(plan),
+                *_own_limits(plan, plan.ceilings.threads),
+                *_seal(plan, SCRATCH, linux.landlock_scratch_rights(plan.landlock_abi), readable),
+            ),
+            limits,
+        ),
+        "session": WorkerSteps(
+            tuple(_own_limits(plan, threads=1)),
+            limits,
+            (
+                Step("own root", _enter_root),
+                *_seal(plan, "/", linux.landlock_session_rights(plan.landlock_abi), ()),
+            ),
+        ),
+    }
+
+
+def _own_scratch(plan: JailPlan) -> Iterator[Step]:
+    if plan.has(Layer.SCRATCH):
+        yield Step("own mounts", linux.unshare(linux.CLONE_NEWNS))
+        yield Step("scratch", _scratch(plan.ceilings.scratch))
+    yield Step("working directory", partial(os.chdir, SCRATCH))
+
+
+def _own_limits(plan: JailPlan, threads: int) -> Iterator[Step]:
     if not plan.has(Layer.PID_NAMESPACE):
         # Within a PID namespace the kernel kills the workers with the zygote, its PID 1.
-        steps.append(Step("die with the zygote", linux.set_parent_death_signal(signal.SIGKILL)))
-    if plan.has(Layer.SCRATCH):
-        steps.append(Step("own mounts", linux.unshare(linux.CLONE_NEWNS)))
-        steps.append(Step("scratch", _scratch(plan.ceilings.scratch)))
-    steps.append(Step("working directory", partial(os.chdir, SCRATCH)))
+        yield Step("die with the zygote", linux.set_parent_death_signal(signal.SIGKILL))
     if plan.has(Layer.WORKER_USER_NAMESPACE):
         # Last namespace, first limit: RLIMIT_NPROC is counted per user namespace, and the limit that
         # holds when it is made would count all workers together.
-        steps.append(Step("own user namespace", linux.unshare(linux.CLONE_NEWUSER)))
+        yield Step("own user namespace", linux.unshare(linux.CLONE_NEWUSER))
     if plan.has(Layer.RLIMITS):
-        threads = plan.ceilings.threads
-        steps.append(Step("thread limit", _limit(resource.RLIMIT_NPROC, threads)))
+        yield Step("thread limit", _limit(resource.RLIMIT_NPROC, threads))
         # Timers and queued signals; counted as threads are.
-        steps.append(Step("timer limit", _limit(resource.RLIMIT_SIGPENDING, _PENDING_SIGNALS)))
+        yield Step("timer limit", _limit(resource.RLIMIT_SIGPENDING, _PENDING_SIGNALS))
+
+
+def _seal(plan: JailPlan, own: str, rights: int, readable: tuple[bytes, ...]) -> Iterator[Step]:
+    """``own`` is the directory of which Landlock allows ``rights``."""
     if plan.has(Layer.CAPABILITIES):
-        steps.append(Step("no capabilities", linux.drop_capabilities()))
+        yield Step("no capabilities", linux.drop_capabilities())
     if plan.has(Layer.NOT_DUMPABLE):
-        steps.append(Step("not dumpable", linux.set_dumpable(False)))
+        yield Step("not dumpable", linux.set_dumpable(False))
     if plan.has(Layer.LANDLOCK):
-        steps.append(Step("landlock", _landlock(plan.landlock_abi, readable)))
+        yield Step("landlock", _landlock(plan.landlock_abi, (own, rights), readable))
     if plan.has(Layer.SECCOMP):
         worker_filter = linux.SeccompFilter(plan.worker_filter, pid_offsets(plan.worker_filter))
-        steps.append(Step("own pid in the filter", lambda: worker_filter.bind(os.getpid())))
-        steps.append(Step("seccomp of the worker", worker_filter.install()))
-    return steps
+        yield Step("own pid in the filter", lambda: worker_filter.bind(os.getpid()))
+        yield Step("seccomp of the worker", worker_filter.install())
 
 
-def announced_steps(plan: JailPlan) -> list[Step]:
-    """What waits until the worker has sent its descriptors to the front, and comes before any foreign byte.
+def _enter_root() -> None:
+    """The current directory, which a descriptor has led to from outside of every mount in sight, becomes the
+    root: ``..`` ends there. chroot(2)."""
+    os.chroot(".")
+
+
+def _descriptor_limit(plan: JailPlan) -> Iterator[Step]:
+    """After the worker has sent its descriptors to the front.
 
     The kernel counts descriptors in flight per user, over all workers, and refuses a sender whose own
     RLIMIT_NOFILE the sum exceeds (ETOOMANYREFS, unix(7)). A program may have as many in flight as its limit,
     so a worker that announced itself under the same limit could be kept from it by another's program.
     """
-    if not plan.has(Layer.RLIMITS):
-        return []
-    return [Step("descriptor limit", _limit(resource.RLIMIT_NOFILE, plan.ceilings.open_files))]
+    if plan.has(Layer.RLIMITS):
+        yield Step("descriptor limit", _limit(resource.RLIMIT_NOFILE, plan.ceilings.open_files))
 
 
 def landlock_rules(plan: JailPlan) -> tuple[bytes, ...]:
@@ -243,11 +288,11 @@ def _scratch(size: int) -> linux.Call:
 
 def _limit_all(ceilings: Ceilings) -> None:
     """The ceilings that are the same for the zygote and every worker. Threads are not among them: the zygote
-    itself must go on forking; nor descriptors: see ``announced_steps``."""
+    itself must go on forking; nor descriptors: see ``_descriptor_limit``."""
     # Address space is what memory_limit counts: at the usual 8 MB seven threads would use up the default.
     linux.set_thread_stack(_THREAD_STACK)
     _limit(resource.RLIMIT_CORE, 0)()
-    _limit(resource.RLIMIT_FSIZE, ceilings.scratch)()
+    _limit(resource.RLIMIT_FSIZE, ceilings.file_size)()
     _limit(resource.RLIMIT_MEMLOCK, 0)()
     _limit(resource.RLIMIT_MSGQUEUE, 0)()
 
@@ -256,12 +301,12 @@ def _limit(number: int, value: int) -> Callable[[], None]:
     return partial(resource.setrlimit, number, (value, value))
 
 
-def _landlock(abi: int, readable: tuple[bytes, ...]) -> Callable[[], None]:
+def _landlock(abi: int, own: tuple[str, int], readable: tuple[bytes, ...]) -> Callable[[], None]:
     make_ruleset = linux.landlock_ruleset(abi)
-    rights = linux.landlock_scratch_rights(abi)
+    path, rights = own
 
     def enter() -> None:
-        scratch = os.open(SCRATCH, os.O_PATH | os.O_CLOEXEC)
-        linux.landlock_restrict_self(make_ruleset(), (*readable, linux.landlock_rule(rights, scratch)))
+        directory = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        linux.landlock_restrict_self(make_ruleset(), (*readable, linux.landlock_rule(rights, directory)))
 
     return enter

@@ -40,7 +40,8 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Program:
     """What to run and how. ``has_data``: a DATA frame follows whose JSON member ``data`` becomes the
-    variable ``data``."""
+    variable ``data``. ``only_judge``: judge and compile, run nothing; ``data`` then has the members
+    ``values`` and ``vocabulary`` (see ``policy.foreign_literals``)."""
 
     code: str
     argv: tuple[str, ...] = ()
@@ -48,6 +49,7 @@ class Program:
     policy: str = "program"
     validate: bool = False
     has_data: bool = False
+    only_judge: bool = False
     max_code: int = 512 * 1024
     max_result: int = 1024 * 1024
 

@@ -212,7 +212,9 @@ LANDLOCK_EXECUTE = 1 << 0
 _LANDLOCK_WRITE_FILE = 1 << 1
 LANDLOCK_READ_FILE = 1 << 2
 LANDLOCK_READ_DIR = 1 << 3
+_LANDLOCK_REMOVE_FILE = 1 << 5
 _LANDLOCK_MAKE_CHAR = 1 << 6
+_LANDLOCK_MAKE_REG = 1 << 8
 _LANDLOCK_MAKE_BLOCK = 1 << 11
 _LANDLOCK_TRUNCATE = 1 << 14
 _LANDLOCK_FS_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
@@ -235,6 +237,12 @@ def landlock_file_rights(abi: int) -> int:
 def landlock_scratch_rights(abi: int) -> int:
     """What a program may do in its own scratch: everything but execute and device nodes."""
     return landlock_file_rights(abi) & ~(LANDLOCK_EXECUTE | _LANDLOCK_MAKE_CHAR | _LANDLOCK_MAKE_BLOCK)
+
+
+def landlock_session_rights(abi: int) -> int:
+    """What a plan may do in its session's directory: what SQLite does with regular files."""
+    files = LANDLOCK_READ_FILE | LANDLOCK_READ_DIR | _LANDLOCK_WRITE_FILE | _LANDLOCK_TRUNCATE
+    return landlock_file_rights(abi) & (files | _LANDLOCK_MAKE_REG | _LANDLOCK_REMOVE_FILE)
 
 
 def landlock_device_rights(abi: int) -> int:

@@ -37,12 +37,13 @@ _BYTE_ORDER_MARK = "\ufeff"
 _LEVELS_BELOW = 1 if sys.version_info >= (3, 12) else 2
 _RECURSION_LIMIT = sys.getrecursionlimit()
 _WALKS = 60
+_OWN_BUILTINS = {"restricted": policy.restricted_builtins, "plan": policy.plan_builtins}
 _NOT_FLUSHED = 120
 _REFUSED_CALL = "the jail refused a system call"
 
 
 class Refused(Exception):
-    """The program must not run; ``report`` says why."""
+    """The program is not to run; ``report`` says why."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(report.end)
@@ -112,13 +113,16 @@ def prepare(program: Program, raw_data: bytes | None) -> Run:
     run."""
     data = _parse_data(raw_data)
     source = program.code.removeprefix(_BYTE_ORDER_MARK)
-    findings = _judge(program, source)
+    findings = _judge(program, source, data)
     code = policy.compiled(source, program.max_code)
     if isinstance(code, policy.Rejected):
         raise Refused(_refusal(code))
+    if program.only_judge:
+        raise Refused(_admission(code))
     namespace = _main_module(program)
-    if program.policy == "restricted":
-        namespace["__builtins__"] = policy.restricted_builtins()
+    own_builtins = _OWN_BUILTINS.get(program.policy)
+    if own_builtins:
+        namespace["__builtins__"] = own_builtins()
     if program.has_data:
         namespace["data"] = data
     run = Run(program, namespace, findings)
@@ -159,7 +163,7 @@ def _walk() -> None:
     ending.let_go()
 
 
-def _judge(program: Program, source: str) -> str | None:
+def _judge(program: Program, source: str, data: object) -> str | None:
     """The findings, when they were asked for. Refused when the policy's tables do not allow the program.
 
     A policy that allows the whole language has nothing to look up, so no tree is made for it.
@@ -167,12 +171,27 @@ def _judge(program: Program, source: str) -> str | None:
     rules = policy.POLICIES[program.policy]
     if rules.whole_language and not program.validate:
         return None
-    verdict = policy.judge(source, rules, max_bytes=program.max_code)
+    words = data if program.only_judge and isinstance(data, dict) else {}
+    verdict = policy.judge(
+        source,
+        rules,
+        max_bytes=program.max_code,
+        values=words.get("values"),
+        vocabulary=frozenset(words.get("vocabulary", ())),
+    )
     if isinstance(verdict, policy.Rejected):
         raise Refused(_refusal(verdict))
     if isinstance(verdict, policy.Invalid) or not program.validate:
         return None
     return policy.describe(policy.findings(verdict.tree))
+
+
+def _admission(code: types.CodeType | policy.Invalid) -> Report:
+    """The report on a program that the policy admits and that is not run. Some errors of syntax (a break
+    outside a loop) are the compiler's, so it has been compiled."""
+    if isinstance(code, policy.Invalid):
+        return Report("exception", 1, exception=_describe(code.error))
+    return Report("ok", 0)
 
 
 def _refusal(verdict: policy.Rejected) -> Report:

@@ -34,11 +34,19 @@ _EXACT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | or
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """``text`` is the JSON of the result; when it is None, ``representation`` and ``warnings`` say why."""
+    """``text`` is the JSON of the result; when it is None, ``representation`` shows the value and ``reason``
+    says why."""
 
     text: bytes | None
     representation: str | None = None
-    warnings: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """For whoever reads the report."""
+        if not self.reason:
+            return ()
+        return (f"result is not JSON: {self.reason}; result_repr has its repr",)
 
 
 def encode_result(value: object, limit: int) -> Encoded:
@@ -177,8 +185,7 @@ def _reason(error: Exception) -> str:
 
 
 def _refused(value: object, why: str) -> Encoded:
-    warning = f"result is not JSON: {why}; result_repr has its repr"
-    return Encoded(None, safe_repr(value), (warning,))
+    return Encoded(None, safe_repr(value), why)
 
 
 class _Short(reprlib.Repr):

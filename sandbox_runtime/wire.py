@@ -4,7 +4,7 @@ Two channels, both sockets made by us before any foreign byte exists:
 
 * control (AF_UNIX SOCK_SEQPACKET, one per front and zygote): one JSON object per message::
 
-    front  -> zygote   {"t":"spawn","count":n}
+    front  -> zygote   {"t":"spawn","count":n,"kind":"oneshot"|"session"}
     worker -> front    {"t":"ready","serial":s,"pid":p}      + descriptors: job socket, pidfd, stdout, stderr
     worker -> front    {"t":"failed","serial":s,"step":…,"message":…}
     zygote -> front    {"t":"exited","serial":s,"status":w,"cpu":seconds,"memory_peak":bytes}
@@ -18,8 +18,12 @@ Two channels, both sockets made by us before any foreign byte exists:
     | length | kind | payload           |     length: u32 little-endian, bytes of payload
     +--------+------+-------------------+
 
-    front  -> worker   BIND {limits}   RUN {program}   [DATA raw JSON text]
+    front  -> worker   BIND {limits}   RUN {program}   [DATA raw JSON text]      (a one-shot worker)
     worker -> front    [RESULT raw JSON text]          DONE {report}
+
+    front  -> worker   BIND {limits} + directory, then CALL {…} or OPERATE {…} [+ file], again and again
+                                                                                 (a session's worker)
+    worker -> front    [BODY raw JSON text]            REPLY {…}  for each
 
   The program's own bytes travel in frames of their own and never share a dict with the envelope. From the
   moment a worker has read RUN, everything it sends is the program's word: it is bounded before it is
@@ -36,6 +40,8 @@ from enum import IntEnum
 
 import orjson
 
+from sandbox_runtime.domain import WorkerKind
+
 HEADER = struct.Struct("<IB")
 CONTROL_MESSAGE_BYTES = 64 * 1024
 READY_DESCRIPTORS = 4
@@ -49,8 +55,12 @@ class Kind(IntEnum):
     BIND = 1
     RUN = 2
     DATA = 3
+    CALL = 4
+    OPERATE = 5
     RESULT = 16
     DONE = 17
+    BODY = 18
+    REPLY = 19
 
 
 class WireError(ValueError):
@@ -157,6 +167,7 @@ class Spawn:
     """A front asks a zygote for ``count`` more workers."""
 
     count: int
+    kind: WorkerKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +231,7 @@ def decode_control(data: bytes) -> ControlMessage:
 
 
 _MEMBERS: Mapping[type, Mapping[str, type | tuple[type, ...]]] = {
-    Spawn: {"count": int},
+    Spawn: {"count": int, "kind": str},
     Ready: {"serial": int, "pid": int},
     Failed: {"serial": int, "step": str, "message": str},
     Exited: {"serial": int, "status": int, "cpu": (int, float), "memory_peak": int},

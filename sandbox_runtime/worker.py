@@ -22,14 +22,13 @@ from typing import NoReturn
 
 import orjson
 
-from sandbox_runtime import linux, wire
-from sandbox_runtime.jail import SCRATCH, JailError, Step, take
+from sandbox_runtime import job_channel, linux, wire
+from sandbox_runtime.jail import SCRATCH, JailError, WorkerSteps, take
 from sandbox_runtime.job import Limits, Program, Report
+from sandbox_runtime.job_channel import JOB
 from sandbox_runtime.program import Refused, Run, prepare, rehearse, write_source
 
-_JOB = 3  # the one descriptor a program has beside 0, 1 and 2
-_MAX_RUN = 64 << 20  # the service's own limits are lower; this bounds a fault of ours
-_close_others = linux.close_from(_JOB + 1)
+_close_others = linux.close_from(JOB + 1)
 _PATIENCE = 0.001  # seconds; a job that comes sooner was waiting for this worker
 # Address space kept back for the end of a program that had a MemoryError, and for its result. A program that
 # goes looking for it has as much more than its memory_limit, no more.
@@ -37,19 +36,21 @@ _ENDING_BALLAST = 8 << 20
 _RESULT_BALLAST = 32 << 20
 
 
-def announce(control: socket.socket, serial: int, steps: list[Step], last: list[Step]) -> None:
-    """Take the jail's steps, tell the front: here I am, with my descriptors; take the ``last`` steps.
+def announce(control: socket.socket, serial: int, steps: WorkerSteps) -> None:
+    """Take the jail's steps, and in their midst tell the front: here I am, with my descriptors.
 
     On failure: say why, and die.
     """
     try:
         # The bare pair: socket.socket would wrap it in objects that every fork pays for.
         ours, theirs = _socket.socketpair()
-        out = os.memfd_create("stdout", os.MFD_CLOEXEC)
-        err = os.memfd_create("stderr", os.MFD_CLOEXEC)
+        # A session's worker seals its streams when it is bound; a program could only seal its own words.
+        flags = os.MFD_CLOEXEC | (os.MFD_ALLOW_SEALING if steps.confine else 0)
+        out = os.memfd_create("stdout", flags)
+        err = os.memfd_create("stderr", flags)
         pidfd = os.pidfd_open(os.getpid())
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        take(steps)
+        take(steps.before)
         _reseed()
     except (JailError, OSError) as error:
         step = error.step if isinstance(error, JailError) else "descriptors"
@@ -58,7 +59,7 @@ def announce(control: socket.socket, serial: int, steps: list[Step], last: list[
     _say(control, wire.Ready(serial, os.getpid()), [theirs.fileno(), pidfd, out, err])
     _keep_only(ours, null, out, err)
     try:
-        take(last)
+        take(steps.after)
     except JailError:
         os.kill(os.getpid(), signal.SIGKILL)  # an exit status would pass for the program's
 
@@ -81,20 +82,20 @@ def _keep_only(job: _socket.socket, null: int, out: int, err: int) -> None:
     os.dup2(null, 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
-    os.dup2(job.detach(), _JOB, inheritable=False)
+    os.dup2(job.detach(), JOB, inheritable=False)
     _close_others()
 
 
 def receive() -> Run:
     """Wait for one job, bind to its limits, prepare it. Never returns when the program must not run."""
-    if not select.select([_JOB], [], [], _PATIENCE)[0]:
+    if not select.select([JOB], [], [], _PATIENCE)[0]:
         rehearse()
-    limits = Limits.from_wire(orjson.loads(_next_frame(wire.Kind.BIND)))
+    limits = Limits.from_wire(orjson.loads(job_channel.receive(wire.Kind.BIND)))
     began = time.monotonic()
-    program = Program.from_wire(orjson.loads(_next_frame(wire.Kind.RUN)))
+    program = Program.from_wire(orjson.loads(job_channel.receive(wire.Kind.RUN)))
     _bind(limits)
     try:
-        raw = _next_frame(wire.Kind.DATA) if program.has_data else None
+        raw = job_channel.receive(wire.Kind.DATA) if program.has_data else None
         _set_stdin(program.stdin)
         write_source(program.code)
         run = prepare(program, raw)
@@ -120,9 +121,7 @@ def leave(report: Report, result: bytes | None) -> NoReturn:
     message = wire.encode_json(wire.Kind.DONE, report)
     if result is not None:
         message = wire.encode(wire.Kind.RESULT, result) + message
-    view = memoryview(message)
-    while view:
-        view = view[os.write(_JOB, view) :]
+    job_channel.send(message)
     os._exit(0)
 
 
@@ -167,26 +166,3 @@ def _set_stdin(text: str | None) -> None:
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.dup2(descriptor, 0)
     os.close(descriptor)
-
-
-def _next_frame(kind: wire.Kind) -> bytes:
-    """The payload of the next frame, which the front has written and which must be of this kind."""
-    length, found = wire.HEADER.unpack(_exactly(wire.HEADER.size))
-    if found != kind or length > _MAX_RUN:
-        raise wire.WireError(f"frame {found} of {length} bytes where {kind.name} belongs")
-    return _exactly(length)
-
-
-def _exactly(size: int) -> bytes:
-    data = os.read(_JOB, size)
-    if len(data) == size:
-        return data
-    chunks = [data]
-    missing = size - len(data)
-    while missing:
-        chunk = os.read(_JOB, missing)
-        if not chunk:
-            os._exit(0)  # the front let go of this worker
-        chunks.append(chunk)
-        missing -= len(chunk)
-    return b"".join(chunks)

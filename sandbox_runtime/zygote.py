@@ -23,7 +23,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from sandbox_runtime import jail, linux, preload, probe, rootfs, wire, worker
+from sandbox_runtime import jail, linux, preload, probe, rootfs, session, wire, worker
+from sandbox_runtime.domain import WorkerKind
 from sandbox_runtime.layers import Layer, LayerState
 from sandbox_runtime.program import Run, warm_up
 
@@ -60,7 +61,9 @@ def main() -> Run:
         _tell(control, {"t": "failed", "message": f"{type(error).__name__}: {error}"})
         os._exit(START_FAILURE)
     _kept.append((control, config, states, plan, zygote))
-    zygote.serve()
+    kind = zygote.serve()
+    if kind == "session":
+        session.serve(zygote.steps[kind].confine)
     return worker.receive()
 
 
@@ -126,7 +129,7 @@ def _become_zygote(
     for descriptor in (0, 1):
         os.dup2(null, descriptor)
     readable = jail.landlock_rules(plan)
-    steps = (jail.worker_steps(plan, readable), jail.announced_steps(plan))
+    steps = jail.worker_steps(plan, readable)
     jail.take(jail.zygote_steps(plan))
     zygote = Zygote(control, steps, forks)
     preload.hide_ourselves()
@@ -153,11 +156,9 @@ class Zygote:
     No signal handler and no wakeup pipe: there would be something to undo in every child.
     """
 
-    def __init__(
-        self, control: socket.socket, steps: tuple[list[jail.Step], list[jail.Step]], forks: int
-    ) -> None:
+    def __init__(self, control: socket.socket, steps: dict[WorkerKind, jail.WorkerSteps], forks: int) -> None:
         self._control = control
-        self._steps, self._last_steps = steps
+        self.steps = steps
         self._forks = forks
         self._serial = 0
         self._retired = False
@@ -167,15 +168,16 @@ class Zygote:
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
 
-    def serve(self) -> None:
-        """Serve until the supervisor is gone. Returns only in a fresh worker."""
+    def serve(self) -> WorkerKind:
+        """Serve until the supervisor is gone. Returns only in a fresh worker: its kind."""
         while True:
             for descriptor, events in self._epoll.poll():
                 if descriptor in self._children:
                     self._reap(descriptor)
                 elif descriptor in self._fronts:
-                    if self._attend(descriptor, events):
-                        return
+                    born = self._attend(descriptor, events)
+                    if born is not None:
+                        return born
                 elif descriptor == self._control.fileno():
                     self._hear_supervisor()
 
@@ -191,25 +193,26 @@ class Zygote:
             self._fronts[descriptor] = socket.socket(fileno=descriptor)
             self._epoll.register(descriptor, select.EPOLLIN)
 
-    def _attend(self, descriptor: int, events: int) -> bool:
-        """What a front's socket is ready for. True in a fresh worker."""
+    def _attend(self, descriptor: int, events: int) -> WorkerKind | None:
+        """What a front's socket is ready for. In a fresh worker: its kind."""
         front = self._fronts[descriptor]
         if events & select.EPOLLOUT:
             self._epoll.modify(descriptor, select.EPOLLIN)
             self._flush(front)
         if not events & ~select.EPOLLOUT:
-            return False
+            return None
         try:
             message = front.recv(wire.CONTROL_MESSAGE_BYTES, socket.MSG_DONTWAIT)
             request = wire.decode_control(message) if message else None
         except BlockingIOError:
-            return False
+            return None
         except (wire.WireError, ConnectionError):
             request = None
-        if not isinstance(request, wire.Spawn):
+        if not isinstance(request, wire.Spawn) or request.kind not in self.steps:
             self._forget(front)
-            return False
-        return any(self._spawn(front) for _ in range(request.count))
+            return None
+        is_child = any(self._spawn(front, request.kind) for _ in range(request.count))
+        return request.kind if is_child else None
 
     def _forget(self, front: socket.socket) -> None:
         for child in self._children.values():
@@ -226,7 +229,7 @@ class Zygote:
         if self._retired and not self._fronts:
             os._exit(0)
 
-    def _spawn(self, front: socket.socket) -> bool:
+    def _spawn(self, front: socket.socket, kind: WorkerKind) -> bool:
         """Fork one worker. True in it."""
         self._serial += 1
         if self._serial == self._forks:
@@ -237,7 +240,7 @@ class Zygote:
             self._send(front, wire.Failed(self._serial, wire.FORK, str(error)))
             return False
         if pid == 0:
-            worker.announce(front, self._serial, self._steps, self._last_steps)
+            worker.announce(front, self._serial, self.steps[kind])
             return True
         pidfd = os.pidfd_open(pid)
         self._children[pidfd] = Child(pid, self._serial, front)

@@ -31,7 +31,7 @@ JSON_VALUES = st.recursive(
     max_leaves=12,
 )
 CONTROL_MESSAGES: tuple[wire.ControlMessage, ...] = (
-    Spawn(3),
+    Spawn(3, "oneshot"),
     Ready(7, 2),
     Failed(7, "landlock", "no \N{SNOWMAN}"),
     Exited(7, 9, 0.25, 12 << 20),
