@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service import errors
-from service.errors import KINDS, LarsError
+from service.errors import KINDS, STORE_KINDS, LarsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,10 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         ("verdict", "rule", "line", "column"),
     ),
     errors.NotFound: Advice("Nothing is served at this path.", "Check the path."),
+    errors.Conflict: Advice("What is there stands against the request.", "Follow `detail`."),
+    errors.IdempotencyConflict: Advice(
+        "A request with the same `Idempotency-Key` still runs.", "Wait, and send the same request again."
+    ),
     errors.MethodNotAllowed: Advice(
         "The path is served, for other methods.", "Use a method that the `Allow` header names."
     ),
@@ -53,6 +57,24 @@ ADVICE: Mapping[type[LarsError], Advice] = {
     errors.InternalError: Advice(
         "The service failed in a way that it does not know.", "Give the operator the `request_id`."
     ),
+    errors.PlannerRequired: Advice(
+        "No rule of the built-in planner covers a request of this shape.",
+        "Write it in the terms of docs/rest.md; `missing` names what an LLM planner would add.",
+        ("missing",),
+    ),
+    errors.PlanFailed: Advice(
+        "A plan raised, or set no reply that can be sent. What it had done is undone.",
+        "Ask for less at once; else give the operator the plan's id (`X-Plan-Id`).",
+    ),
+    errors.PlanRefused: Advice(
+        "A planner wrote a program that the policy `plan` does not allow. It did not run.",
+        "Give the operator the `request_id`.",
+        ("rule", "line"),
+    ),
+    errors.RunTimeout: Advice(
+        "A plan ran past `LARS_MAX_EXEC_MS`. What it had done is undone, unless that was its very last step.",
+        "Ask for less at once; look before you repeat a write, or send it with an `Idempotency-Key`.",
+    ),
     errors.WorkerLost: Advice(
         "The process that ran the program died without an account of it.",
         "Send the request again if running the program twice does no harm.",
@@ -72,6 +94,28 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Send the request again after `retry_after` seconds; `GET /readyz` says when it is of use.",
         ("retry_after",),
     ),
+}
+
+STORE_ADVICE: Mapping[str, str] = {
+    "bad_query": "A filter, sort key, page or name is over a limit or of no known form; `detail` says which.",
+    "query_too_slow": "Filter for less, or on fewer fields.",
+    "too_many_affected": "More records pass the filters than `Prefer: max-affected` allows; none changed.",
+    "collection_exists": "An import names a collection that has records; send `?replace=true` to replace it.",
+    "duplicate_id": "Send another id, or none.",
+    "patch_conflict": "A `test` of the JSON patch failed, or a path leads nowhere; nothing was changed.",
+    "session_gone": "The session was deleted while the request waited; send it again.",
+    "precondition_failed": "The record is another than `If-Match` names; read it again.",
+    "bad_archive": "Send a tar as the export makes it, without compression.",
+    "bad_json": "Send one object {collection: [records]}.",
+    "bad_record": "A record is no object, or too large, or has an id that can be none.",
+    "idempotency_key_reused": "The `Idempotency-Key` was sent with another request; use a new one.",
+    "patch_invalid": "The patch is not of its form (RFC 6902, RFC 7396).",
+    "read_only": "A fault of the planner; give the operator the `request_id`.",
+    "store_damaged": "The operator restores the session's file.",
+    "store_error": "Give the operator the `request_id`.",
+    "session_busy": "Another process writes to the session; send the request again.",
+    "session_unusable": "The session cannot be opened; the operator finds the reason in the log.",
+    "quota_exceeded": "Delete records, or have `LARS_SESSION_QUOTA` raised.",
 }
 
 _INTRODUCTION = """\
@@ -100,9 +144,21 @@ A program that fails is not an error: `POST /execute` answers 200 with a `verdic
 """
 
 
+_STORE_INTRODUCTION = """
+Of the store of a session:
+
+| code | status | what it means and what to do |
+|---|---|---|
+"""
+
+
 def render_markdown() -> str:
     """The text of ``docs/errors.md``."""
-    return _INTRODUCTION + "".join(_row(error_class) for error_class in KINDS)
+    rows = "".join(_row(error_class) for error_class in KINDS)
+    store = "".join(
+        f"| `{kind.code}` | {kind.status} | {STORE_ADVICE[kind.code]} |\n" for kind in STORE_KINDS.values()
+    )
+    return _INTRODUCTION + rows + _STORE_INTRODUCTION + store
 
 
 def _row(error_class: type[LarsError]) -> str:

@@ -1,11 +1,14 @@
 """Every error that a caller can be answered with: one tree, one table, one JSON shape.
 
     LarsError
+    ├── StoreRefused                 a session's store refused it: STORE_KINDS says who is at fault
     ├── RequestError                 the request is at fault
     │   ├── BadRequest
     │   │   └── MalformedJson
     │   ├── PolicyRefused
     │   ├── NotFound
+    │   ├── Conflict
+    │   │   └── IdempotencyConflict
     │   ├── MethodNotAllowed
     │   ├── PayloadTooLarge
     │   ├── UnsupportedMediaType
@@ -15,12 +18,16 @@
         │   ├── Overloaded
         │   ├── QueueTimeout
         │   └── NotReady
+        ├── PlanFailed
+        ├── PlanRefused
+        ├── PlannerRequired
+        ├── RunTimeout
         ├── WorkerLost
         └── InternalError
 
 What a program does (an exception, a timeout) is no error of the service: it is a 200 with a verdict.
-``KINDS`` gives each class its status, code and title; ``problem`` makes the answer (RFC 9457). What a caller
-reads about each code is in ``service.error_docs``.
+``KINDS`` gives each class its status, code and title, ``STORE_KINDS`` each of the store's codes; ``problem``
+makes the answer (RFC 9457). What a caller reads about each code is in ``service.error_docs``.
 """
 
 from __future__ import annotations
@@ -52,6 +59,20 @@ class LarsError(Exception):
         self.headers = dict(headers or {})
 
 
+class StoreRefused(LarsError):
+    """The session's worker gave no answer but a reason, whose ``code`` is of STORE_KINDS."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        extra: Mapping[str, object],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail, extra=extra, headers=headers)
+        self.code = code
+
+
 class RequestError(LarsError):
     """The request is at fault; sent again as it is, it fails again."""
 
@@ -76,6 +97,19 @@ class PolicyRefused(RequestError):
 
 class NotFound(RequestError):
     """Nothing is there."""
+
+
+class Conflict(RequestError):
+    """What is there stands against it."""
+
+
+class IdempotencyConflict(Conflict):
+    """A request with the same Idempotency-Key has not been answered yet."""
+
+    def __init__(
+        self, detail: str = "a request with this Idempotency-Key still runs; wait for its answer"
+    ) -> None:
+        super().__init__(detail)
 
 
 class MethodNotAllowed(RequestError):
@@ -175,6 +209,16 @@ class QueueTimeout(TryLater):
     usual = "the request's timeout passed while it waited for a worker, and nothing ran"
 
 
+class RunTimeout(ServiceError):
+    """A plan ran past its deadline. Unless it was at its very last step, what it had done is undone."""
+
+    def __init__(
+        self,
+        detail: str = "the request ran past its deadline (LARS_MAX_EXEC_MS); ask for less at once",
+    ) -> None:
+        super().__init__(detail)
+
+
 class NotReady(TryLater):
     """Asked whether it is ready: no worker has run a program yet. Asked to run one: the pool is closed."""
 
@@ -188,6 +232,24 @@ class WorkerLost(ServiceError):
         self, detail: str = "the worker died while it served the request; send it again if that does no harm"
     ) -> None:
         super().__init__(detail)
+
+
+class PlanFailed(ServiceError):
+    """A plan gave no reply that can be sent. What it had done is undone."""
+
+
+class PlannerRequired(ServiceError):
+    """No plan for a request of this shape can be made here. ``missing``: what a planner would have to add."""
+
+    def __init__(self, detail: str, *, missing: str) -> None:
+        super().__init__(detail, extra={"missing": missing})
+
+
+class PlanRefused(ServiceError):
+    """A planner wrote a program that the policy does not allow. It did not run."""
+
+    def __init__(self, detail: str, *, rule: str | None = None, line: int | None = None) -> None:
+        super().__init__(detail, extra={"rule": rule, "line": line})
 
 
 class InternalError(ServiceError):
@@ -215,19 +277,55 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     PolicyRefused: Kind(403, "policy_refused", "The policy refused the program"),
     NotFound: Kind(404, "not_found", "Not found"),
     MethodNotAllowed: Kind(405, "method_not_allowed", "Method not allowed"),
+    Conflict: Kind(409, "conflict", "Conflict"),
+    IdempotencyConflict: Kind(409, "idempotency_conflict", "The same request is running"),
     PayloadTooLarge: Kind(413, "payload_too_large", "Payload too large"),
     UnsupportedMediaType: Kind(415, "unsupported_media_type", "Unsupported media type"),
     ValidationFailed: Kind(422, "validation_failed", "Validation failed"),
     InternalError: Kind(500, "internal_error", "Internal error"),
+    PlannerRequired: Kind(501, "planner_required", "A planner is required"),
+    PlanFailed: Kind(502, "plan_failed", "The plan gave no reply"),
+    PlanRefused: Kind(502, "plan_refused", "The plan was refused"),
     WorkerLost: Kind(502, "worker_lost", "The worker was lost"),
     Overloaded: Kind(503, "overloaded", "Overloaded"),
     QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
     NotReady: Kind(503, "not_ready", "Not ready"),
+    RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
+}
+
+
+# What a session's worker may say instead of an answer: the trees in sandbox_runtime.store.errors and
+# sandbox_runtime.session_operations.errors.
+STORE_KINDS: Final[Mapping[str, Kind]] = {
+    kind.code: kind
+    for kind in (
+        Kind(400, "bad_query", "The query cannot be answered"),
+        Kind(400, "query_too_slow", "The query takes too long"),
+        Kind(400, "too_many_affected", "Too many records would change"),
+        Kind(409, "collection_exists", "The collection exists"),
+        Kind(409, "duplicate_id", "The id is taken"),
+        Kind(409, "patch_conflict", "The patch does not fit"),
+        Kind(409, "session_gone", "The session was deleted"),
+        Kind(412, "precondition_failed", "Precondition failed"),
+        Kind(422, "bad_archive", "The archive cannot be read"),
+        Kind(422, "bad_json", "The JSON cannot be imported"),
+        Kind(422, "bad_record", "The record cannot be stored"),
+        Kind(422, "idempotency_key_reused", "The key belongs to another request"),
+        Kind(422, "patch_invalid", "The patch is invalid"),
+        Kind(500, "read_only", "A plan wrote where it may only read"),
+        Kind(500, "store_damaged", "The session's file is damaged"),
+        Kind(500, "store_error", "The store failed"),
+        Kind(503, "session_busy", "The session is busy"),
+        Kind(503, "session_unusable", "The session cannot be opened"),
+        Kind(507, "quota_exceeded", "The session is full"),
+    )
 }
 
 
 def kind_of(error: LarsError) -> Kind:
-    """The row of the error's class; a class without one is an internal error."""
+    """The row of the error's class, or of the store's code; what has none is an internal error."""
+    if isinstance(error, StoreRefused):
+        return STORE_KINDS.get(error.code, KINDS[InternalError])
     return KINDS.get(type(error), KINDS[InternalError])
 
 

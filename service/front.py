@@ -18,13 +18,15 @@ import orjson
 import uvicorn
 import uvloop
 
+from sandbox_runtime.domain import WORKER_KINDS
 from sandbox_runtime.layers import states_from_json
 from service.app import create_app
 from service.http.protocol import ProblemProtocol
 from service.pool.channel import Channel
 from service.pool.pool import Pool, PoolSize
+from service.sessions.expiry import Expiry
 from service.settings import Settings
-from service.state import Sandbox, ServiceState
+from service.state import ServiceState, new_state
 from service.supervisor.front import MESSAGE_BYTES
 from service.supervisor.kernel import die_with_parent
 from service.telemetry.logs import configure_logging
@@ -36,9 +38,9 @@ _LAST_ANSWERS = 1  # seconds to tell the callers who were cut off
 class Server(uvicorn.Server):
     """One that answers the requests still running when their time is up, instead of dropping them."""
 
-    def __init__(self, config: uvicorn.Config, pool: Pool, patience: float) -> None:
+    def __init__(self, config: uvicorn.Config, state: ServiceState, patience: float) -> None:
         super().__init__(config)
-        self._pool = pool
+        self._state = state
         self._patience = patience
 
     def stop(self, *_: object) -> None:
@@ -48,7 +50,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nothing more; after ``patience`` seconds end what still runs."""
-        end = asyncio.get_running_loop().call_later(self._patience, self._pool.cut_off)
+        end = asyncio.get_running_loop().call_later(self._patience, self._state.cut_off)
         try:
             await super().shutdown(sockets)
         finally:
@@ -78,7 +80,7 @@ class Control:
 
     def _readable(self) -> None:
         try:
-            message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 1)
+            message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, len(WORKER_KINDS))
         except BlockingIOError:
             return
         except ConnectionError:
@@ -88,24 +90,26 @@ class Control:
             self._server.should_exit = True
             return
         body = orjson.loads(message)
-        if body["t"] == "zygote" and descriptors:
-            self._meet(body, socket.socket(fileno=descriptors[0]))
+        if body["t"] == "zygote":
+            self._meet(body, [socket.socket(fileno=descriptor) for descriptor in descriptors])
         elif body["t"] == "retire":
             self._state.pool.retire(body["id"])
+            self._state.sessions.retire(body["id"])
 
-    def _meet(self, body: dict[str, object], channel: socket.socket) -> None:
-        sandbox, pool = self._state.sandbox, self._state.pool
+    def _meet(self, body: dict[str, object], ends: list[socket.socket]) -> None:
+        sandbox, pools = self._state.sandbox, (self._state.pool, self._state.sessions.workers)
         sandbox.layers = states_from_json(body["layers"])
         modules = body["modules"]
         sandbox.modules = tuple(modules) if isinstance(modules, list) else ()
         identity = body["id"]
-        pool.add(Channel(channel, pool, identity=identity if isinstance(identity, int) else 0))
+        for kind, pool, end in zip(WORKER_KINDS, pools, ends, strict=True):
+            pool.add(Channel(end, pool, identity=identity if isinstance(identity, int) else 0, kind=kind))
 
 
 async def serve(settings: Settings, listener: socket.socket, control_socket: socket.socket) -> None:
     """Serve until told to stop."""
     pool = Pool(PoolSize(settings.pool_size, settings.max_workers, settings.queue_size))
-    state = ServiceState(settings, pool, Sandbox())
+    state = new_state(settings, pool)
     config = uvicorn.Config(
         create_app(state),
         loop="uvloop",
@@ -118,7 +122,7 @@ async def serve(settings: Settings, listener: socket.socket, control_socket: soc
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds) + _LAST_ANSWERS,
     )
-    server = Server(config, pool, settings.shutdown_seconds)
+    server = Server(config, state, settings.shutdown_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.stop)
     control = Control(control_socket, state, server)
@@ -127,10 +131,12 @@ async def serve(settings: Settings, listener: socket.socket, control_socket: soc
     control.attach()
     gc.collect()
     gc.freeze()  # what a front is made of is never garbage: no collection need look at it again
+    expiry = asyncio.create_task(Expiry(state.sessions, settings).run())
     try:
         await server.serve(sockets=[listener])
     finally:
-        await pool.close()
+        expiry.cancel()
+        await state.close()
 
 
 def main() -> None:

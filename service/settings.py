@@ -64,6 +64,17 @@ class Settings:
     sandbox_floor: tuple[Layer, ...]
     shutdown_seconds: float
     data_root: Path
+    max_exec_ms: int
+    max_plans: int
+    session_workers: int
+    default_session: str | None
+    cors_origins: tuple[str, ...]
+    session_queue: int
+    session_idle: float
+    session_expiry: float
+    session_quota: int
+    session_operation_seconds: float
+    session_sync: Literal["full", "normal"]
     uploads_dir: Path
     llm_timeout: float
 

@@ -19,7 +19,9 @@ from service.units import format_size, parse_size
 _INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.:_%-]{1,255}", re.ASCII)
-NO_LAYERS = "none"
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}", re.ASCII)
+_SESSION_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
+NOTHING = "none"
 N = TypeVar("N", int, float)
 
 
@@ -107,7 +109,7 @@ def layers(known: Sequence[Layer]) -> Parser:
     by_name = {layer.value: layer for layer in known}
 
     def read(text: str) -> tuple[Layer, ...]:
-        if text.lower() == NO_LAYERS:
+        if text.lower() == NOTHING:
             return ()
         names = [name.strip().lower() for name in text.split(",")]
         unknown = [name for name in names if name not in by_name]
@@ -115,7 +117,29 @@ def layers(known: Sequence[Layer]) -> Parser:
             raise ValueError(text)
         return tuple(dict.fromkeys(by_name[name] for name in names))
 
-    return Parser(f"a comma-separated list of {', '.join(by_name)}; or {NO_LAYERS}", read)
+    return Parser(f"a comma-separated list of {', '.join(by_name)}; or {NOTHING}", read)
+
+
+def origins() -> Parser:
+    """Origins (RFC 6454) separated by commas, ``*`` for all of them, or ``none`` for the empty tuple."""
+
+    def read(text: str) -> tuple[str, ...]:
+        if text.lower() == NOTHING:
+            return ()
+        return ("*",) if text == "*" else tuple(_matched(_ORIGIN, one.strip()) for one in text.split(","))
+
+    return Parser(
+        f"a comma-separated list of origins such as https://example.org; * for all; or {NOTHING}", read
+    )
+
+
+def session_id() -> Parser:
+    """A session's id, or ``none``."""
+
+    def read(text: str) -> str | None:
+        return None if text.lower() == NOTHING else _matched(_SESSION_ID, text)
+
+    return Parser(f"1 to 128 of A-Z a-z 0-9 . _ ~ -; or {NOTHING}", read)
 
 
 def _matched(pattern: re.Pattern[str], text: str) -> str:

@@ -69,7 +69,8 @@ def running_service(directory: Path, settings: Mapping[str, str] | None = None) 
     """Start it, wait for its ready line, yield; then SIGTERM, exit status 0, and no process of it left."""
     log, out = directory / "service.log", directory / "service.out"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("LARS_")}
-    environ |= {"LARS_LOG_FORMAT": "json", "LARS_ZYGOTES": "1", **(settings or {})}
+    own = {"LARS_LOG_FORMAT": "json", "LARS_ZYGOTES": "1", "LARS_DATA_ROOT": str(directory / "data")}
+    environ |= {**own, **(settings or {})}
     with log.open("wb") as stderr, out.open("wb") as stdout:
         process = subprocess.Popen(
             [sys.executable, "-m", "service", "serve", "--port", "0", "--host", "127.0.0.1"],

@@ -36,6 +36,7 @@ IMPORTS: Mapping[str, Imports] = {
                 "httptools",
                 "orjson",
                 "sandbox_runtime",  # the package itself: only to find its directory
+                "sandbox_runtime.call",
                 "sandbox_runtime.domain",
                 "sandbox_runtime.job",
                 "sandbox_runtime.layers",

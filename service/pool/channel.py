@@ -9,6 +9,7 @@ import socket
 from typing import Protocol
 
 from sandbox_runtime import wire
+from sandbox_runtime.domain import WorkerKind
 from service.pool.worker import Worker
 
 
@@ -25,8 +26,11 @@ class Listener(Protocol):
 class Channel:
     """One zygote's control socket and the workers that came through it."""
 
-    def __init__(self, control: socket.socket, listener: Listener, *, identity: int = 0) -> None:
+    def __init__(
+        self, control: socket.socket, listener: Listener, *, identity: int = 0, kind: WorkerKind = "oneshot"
+    ) -> None:
         self.identity = identity
+        self._kind = kind
         self.starting = 0
         self.start_failures = 0
         self.workers: dict[int, Worker] = {}
@@ -49,7 +53,7 @@ class Channel:
     def spawn(self, count: int) -> None:
         """Ask for ``count`` more workers."""
         try:
-            self._control.send(wire.encode_control(wire.Spawn(count)))
+            self._control.send(wire.encode_control(wire.Spawn(count, self._kind)))
         except BlockingIOError:
             return  # it has plenty of unread requests already
         except OSError:

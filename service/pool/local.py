@@ -23,6 +23,10 @@ class LocalSandbox:
     hello: Hello
     zygote: Zygote
 
+    def attach(self, sessions: Pool) -> None:
+        """Let this pool have session workers of the zygote. Whoever made it closes it."""
+        sessions.add(Channel(self.zygote.introduce(), sessions, kind="session"))
+
 
 @asynccontextmanager
 async def local_sandbox(spec: ZygoteSpec, size: PoolSize) -> AsyncIterator[LocalSandbox]:

@@ -11,7 +11,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -20,6 +20,7 @@ from sandbox_runtime.job import Program
 from service.errors import NotReady, Overloaded, QueueTimeout, WorkerLost
 from service.pool.channel import Channel
 from service.pool.job import Job, JobLimits, Outcome
+from service.pool.oneshot import OneShotRun
 from service.pool.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -41,10 +42,12 @@ class PoolSize:
 
 class Pool:
     """Workers for jobs. All methods run on one event loop. ``on_proven(identity)`` is called for a zygote in
-    which a program has run, ``on_broken(identity)`` for one in which none can."""
+    which a program has run, ``on_broken(identity)`` for one in which none can. Without ``prove_first`` its
+    workers count as sound at once: another pool runs programs in the same zygotes."""
 
-    def __init__(self, size: PoolSize) -> None:
+    def __init__(self, size: PoolSize, *, prove_first: bool = True) -> None:
         self._size = size
+        self._prove_first = prove_first
         self.on_proven: Callable[[int], None] = _ignore
         self.on_broken: Callable[[int], None] = _ignore
         self._loop = asyncio.get_running_loop()
@@ -64,6 +67,12 @@ class Pool:
         """A zygote has come. It counts as ready when one of its workers has run a program."""
         self._channels.append(channel)
         self._refill()
+
+    def keep_idle(self, count: int) -> None:
+        """From now on so many are kept ready."""
+        if count != self._size.idle:
+            self._size = replace(self._size, idle=count)
+            self._refill()
 
     def retire(self, identity: int) -> None:
         """Ask this zygote for nothing more; let go of it when its last busy worker is done."""
@@ -107,6 +116,11 @@ class Pool:
             self._changed.clear()
             await self._changed.wait()
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for a worker."""
+        return bool(self._waiting)
+
     def figures(self) -> dict[str, int]:
         """What the pool has just now, counted."""
         return {
@@ -136,16 +150,17 @@ class Pool:
         zygote died under the job.
         """
         began = time.monotonic()
-        worker = await self._acquire(job.deadline)
+        worker = await self.lease(job.deadline)
         now = time.monotonic()
         self._busy += 1
         try:
-            return await worker.run(job, now - began)
+            return await OneShotRun(worker, job).run(now - began)
         finally:
             self._busy -= 1
             self._service_time += 0.1 * (time.monotonic() - now - self._service_time)
 
-    async def _acquire(self, deadline: float) -> Worker:
+    async def lease(self, deadline: float) -> Worker:
+        """A worker that is the caller's from now on. Raises as ``run`` does."""
         if self._closed:
             raise NotReady
         if self._idle and not self._waiting:
@@ -184,7 +199,7 @@ class Pool:
     def on_ready(self, channel: Channel, worker: Worker) -> None:
         if channel.retired:
             worker.destroy()
-        elif not channel.proof_begun:
+        elif self._prove_first and not channel.proof_begun:
             channel.proof_begun = True
             self._start(self._prove(channel, worker))
         else:
@@ -269,7 +284,7 @@ class Pool:
         """Run one program in the first worker of a zygote."""
         job = Job(_PROOF, _PROOF_LIMITS, time.monotonic() + _PROOF_LIMITS.timeout)
         try:
-            outcome = await worker.run(job, 0.0)
+            outcome = await OneShotRun(worker, job).run(0.0)
         except WorkerLost:
             return  # its zygote died; the next one proves itself
         if outcome.result == b"42":

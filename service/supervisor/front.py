@@ -1,6 +1,6 @@
 """Starting one front: exec ``python -m service.front`` with the listening socket and a channel to us.
 
-us → front    zygote {id, layers, modules} + descriptor     retire {id}
+us → front    zygote {id, layers, modules} + one descriptor per kind of worker     retire {id}
 front → us    hello      proven {id}      broken {id}
 """
 
@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -45,15 +45,15 @@ class Front:
         body = orjson.loads(message) if message else None
         return body if isinstance(body, dict) else None
 
-    def meet(self, identity: int, hello: Hello, channel: socket.socket) -> None:
-        """Hand it a channel to a zygote. OSError when it is gone or does not read."""
+    def meet(self, identity: int, hello: Hello, channels: Sequence[socket.socket]) -> None:
+        """Hand it a channel to a zygote for each kind of worker. OSError when it is gone or does not read."""
         body = {
             "t": "zygote",
             "id": identity,
             "layers": [state.as_json() for state in hello.layers],
             "modules": list(hello.modules),
         }
-        socket.send_fds(self.control, [orjson.dumps(body)], [channel.fileno()])
+        socket.send_fds(self.control, [orjson.dumps(body)], [channel.fileno() for channel in channels])
 
     def retire_zygote(self, identity: int) -> None:
         """Tell it to ask this zygote for nothing more. OSError when it is gone or does not read."""

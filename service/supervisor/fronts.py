@@ -12,6 +12,7 @@ from typing import Protocol
 
 import structlog
 
+from sandbox_runtime.domain import WORKER_KINDS
 from service.supervisor.front import Front
 from service.supervisor.loop import Loop
 from service.supervisor.restarts import Restarts
@@ -134,13 +135,13 @@ class Fronts:
             self._listener.on_broken(identity)
 
     def _introduce(self, front: Front, identity: int) -> None:
-        try:
-            channel = self._zygotes.introduce(identity)
-        except OSError:
-            return  # it is dying; its successor is introduced when it stands
-        with channel:
+        with contextlib.ExitStack() as channels:
             try:
-                front.meet(identity, self._zygotes.hello(identity), channel)
+                ends = [channels.enter_context(self._zygotes.introduce(identity)) for _ in WORKER_KINDS]
+            except OSError:
+                return  # it is dying; its successor is introduced when it stands
+            try:
+                front.meet(identity, self._zygotes.hello(identity), ends)
             except OSError:
                 _end_deaf(front)
 

@@ -48,6 +48,7 @@ class ZygoteSpec:
     zygote_filter: bytes
     worker_filter: bytes
     scratch: int
+    file_size: int
     open_files: int
     threads: int
     forks: int = 50_000
@@ -59,7 +60,12 @@ class ZygoteSpec:
             {
                 "layers": [layer.value for layer in self.layers],
                 "filters": {"zygote": self.zygote_filter.hex(), "worker": self.worker_filter.hex()},
-                "ceilings": {"scratch": self.scratch, "open_files": self.open_files, "threads": self.threads},
+                "ceilings": {
+                    "scratch": self.scratch,
+                    "file_size": self.file_size,
+                    "open_files": self.open_files,
+                    "threads": self.threads,
+                },
                 "forks": self.forks,
             }
         )

@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import NotReady
+from service.rest.identity import has_session
+from service.sessions.endpoints import openapi_of_session
 from service.state import state_of
 from service.system.capabilities import capabilities
 from service.system.openapi import document
@@ -39,5 +41,7 @@ async def show_capabilities(request: Request) -> Response:
 
 
 async def openapi(request: Request) -> Response:
-    """OpenAPI 3.1 of this server."""
+    """OpenAPI 3.1 of this server; for a caller with a session, of what its API has come to be."""
+    if has_session(request):
+        return _json(await openapi_of_session(request))
     return _json(document(state_of(request).settings))

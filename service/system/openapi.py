@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, get_args
 
+from service import __version__
 from service.errors import KINDS, MEDIA_TYPE
 from service.execution.request import FIELDS
 from service.pool.job import Verdict
 from service.settings import Settings
+from service.system.openapi_resources import resource_paths
 
 _NUMBER_OR_NULL = {"type": ["number", "null"]}
 _STRING_OR_NULL = {"type": ["string", "null"]}
@@ -66,7 +68,7 @@ def document(settings: Settings) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "LARS",
-            "version": "0.1.0",
+            "version": __version__,
             "description": "Runs unreviewed Python in jailed processes.",
         },
         "paths": {
@@ -76,6 +78,7 @@ def document(settings: Settings) -> dict[str, Any]:
             "/readyz": {"get": _get("A worker has run a program.", (503,))},
             "/capabilities": {"get": _get("Layers, limits, Python and packages.")},
             "/openapi.json": {"get": _get("This document.")},
+            **resource_paths(),
         },
         "components": {"schemas": {"Problem": _problem(), "Outcome": _object(_OUTCOME, _OUTCOME)}},
     }

@@ -114,7 +114,7 @@ def test_policy_refusal(service: Service, code: str, rule: str, line: int, colum
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/nowhere"), ("POST", "/"), ("GET", "/execute/x"), ("POST", "/execute/")]
+    ("method", "path"), [("GET", "/_/nowhere"), ("POST", "/_"), ("GET", "/execute/x"), ("POST", "/execute/")]
 )
 def test_not_found(service: Service, method: str, path: str) -> None:
     """A problem like every other."""

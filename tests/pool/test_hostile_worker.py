@@ -14,6 +14,7 @@ from sandbox_runtime.job import Report
 from sandbox_runtime.wire import HEADER, MAX_ENVELOPE_BYTES, Kind, encode, encode_json
 from service.errors import WorkerLost
 from service.pool.job import Outcome
+from service.pool.oneshot import OneShotRun
 from service.pool.worker import Worker
 from tests.pool.puppets import ANSWER, PuppetWorker, job, no_descriptor_left, until
 
@@ -63,7 +64,7 @@ def worker(puppet: PuppetWorker) -> Worker:
 
 async def outcome_of(worker: Worker, puppet: PuppetWorker, said: bytes, *, seconds: float = 10.0) -> Outcome:
     """What becomes of a run in which the worker says this, and nothing more."""
-    run = asyncio.create_task(worker.run(job(timeout=seconds), 0.0))
+    run = asyncio.create_task(OneShotRun(worker, job(timeout=seconds)).run(0.0))
     await puppet.program()
     await puppet.say(said)
     if seconds > 5:
@@ -129,7 +130,7 @@ async def test_an_honest_answer_is_the_control(worker: Worker, puppet: PuppetWor
 
 
 async def test_an_answer_in_single_bytes_is_as_good(worker: Worker, puppet: PuppetWorker) -> None:
-    run = asyncio.create_task(worker.run(job(), 0.0))
+    run = asyncio.create_task(OneShotRun(worker, job()).run(0.0))
     await puppet.program()
     for byte in ANSWER:
         await puppet.say(bytes([byte]))
@@ -154,14 +155,14 @@ async def test_a_worker_that_stalls_meets_the_deadline(
 async def test_a_worker_that_does_not_even_read_meets_the_deadline(
     worker: Worker, puppet: PuppetWorker
 ) -> None:
-    outcome = await worker.run(job("#" * (8 << 20), timeout=0.2), 0.0)
+    outcome = await OneShotRun(worker, job("#" * (8 << 20), timeout=0.2)).run(0.0)
     assert outcome.verdict == "timeout"
 
 
 async def test_a_worker_that_hangs_up_and_goes_on_meets_the_deadline(
     worker: Worker, puppet: PuppetWorker
 ) -> None:
-    run = asyncio.create_task(worker.run(job(timeout=0.2), 0.0))
+    run = asyncio.create_task(OneShotRun(worker, job(timeout=0.2)).run(0.0))
     await puppet.program()
     puppet.hang_up()
     assert (await run).verdict == "timeout"
@@ -172,7 +173,7 @@ async def test_a_worker_that_hangs_up_and_goes_on_meets_the_deadline(
 async def test_a_worker_that_dies_mid_frame_is_told_by_its_exit(
     order: str, said: bytes, worker: Worker, puppet: PuppetWorker
 ) -> None:
-    run = asyncio.create_task(worker.run(job(), 0.0))
+    run = asyncio.create_task(OneShotRun(worker, job()).run(0.0))
     await puppet.program()
     await puppet.say(said)
     exited = puppet.die()
@@ -191,7 +192,7 @@ async def test_a_worker_that_dies_mid_frame_is_told_by_its_exit(
 
 @pytest.mark.parametrize("said", [ANSWER, RESULT + DONE])
 async def test_what_it_said_before_it_died_counts(said: bytes, worker: Worker, puppet: PuppetWorker) -> None:
-    run = asyncio.create_task(worker.run(job(), 0.0))
+    run = asyncio.create_task(OneShotRun(worker, job()).run(0.0))
     await puppet.program()
     await puppet.say(said)
     worker.exited(puppet.die(signal.SIGTERM))
@@ -217,7 +218,7 @@ async def test_its_streams_cannot_be_larger_than_what_is_kept(worker: Worker, pu
 async def test_a_zygote_lost_under_a_run_is_an_error_of_that_run(
     worker: Worker, puppet: PuppetWorker
 ) -> None:
-    run = asyncio.create_task(worker.run(job(), 0.0))
+    run = asyncio.create_task(OneShotRun(worker, job()).run(0.0))
     await puppet.program()
     worker.lost()
     with pytest.raises(WorkerLost):
@@ -225,7 +226,7 @@ async def test_a_zygote_lost_under_a_run_is_an_error_of_that_run(
 
 
 async def test_a_zygote_lost_after_the_answer_costs_nothing(worker: Worker, puppet: PuppetWorker) -> None:
-    run = asyncio.create_task(worker.run(job(), 0.0))
+    run = asyncio.create_task(OneShotRun(worker, job()).run(0.0))
     await puppet.program()
     await puppet.say(ANSWER)
     worker.lost()
@@ -237,7 +238,7 @@ async def test_a_zygote_lost_as_the_run_ends_takes_no_descriptor_away(
 ) -> None:
     """The run is over, and its task has not yet come to collect the streams."""
     os.write(puppet.out, b"kept")
-    run = asyncio.create_task(worker.run(job(), 0.0))
+    run = asyncio.create_task(OneShotRun(worker, job()).run(0.0))
     await puppet.program()
     await puppet.say(ANSWER)
     worker.exited(wire.Exited(puppet.serial, 0, 0.0, 0))
@@ -248,18 +249,18 @@ async def test_a_zygote_lost_as_the_run_ends_takes_no_descriptor_away(
 async def test_a_job_that_cannot_be_sent_kills_its_worker(worker: Worker, puppet: PuppetWorker) -> None:
     """An error of ours, here a text without UTF-8, must not leave a worker behind that nobody has."""
     with pytest.raises(TypeError):
-        await worker.run(job("'\ud800'"), queued=0)
+        await OneShotRun(worker, job("'\ud800'")).run(0.0)
 
 
 async def test_a_zygote_lost_before_the_run_is_an_error(worker: Worker, puppet: PuppetWorker) -> None:
     worker.lost()
     with pytest.raises(WorkerLost):
-        await worker.run(job(), 0.0)
+        await OneShotRun(worker, job()).run(0.0)
 
 
 @pytest.mark.parametrize("point", ["at once", "running", "answered"])
 async def test_a_cancelled_run_kills_its_worker(point: str, worker: Worker, puppet: PuppetWorker) -> None:
-    run = asyncio.create_task(worker.run(job(), 0.0))
+    run = asyncio.create_task(OneShotRun(worker, job()).run(0.0))
     await asyncio.sleep(0)
     if point != "at once":
         await puppet.program()

@@ -392,7 +392,7 @@ async def test_a_zygote_that_breaks_the_protocol_is_let_go(stage: Stage, message
 async def test_a_zygote_that_asks_for_workers_is_let_go(stage: Stage) -> None:
     stage.set(1, 8, 5)
     zygote = stage.add()
-    zygote.say(Spawn(1))
+    zygote.say(Spawn(1, "oneshot"))
     await until(lambda: stage.broken == [1], "it is reported")
 
 

@@ -38,14 +38,20 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.PolicyRefused("import is not allowed", rule="import", line=3, column=1),
     errors.NotFound("nothing is served here"),
     errors.MethodNotAllowed("PUT", ("POST", "GET")),
+    errors.Conflict("the session holds data"),
+    errors.IdempotencyConflict(),
     errors.PayloadTooLarge("code", 10, setting="LARS_MAX_CODE_BYTES", observed=11),
     errors.UnsupportedMediaType("Content-Type is text/plain"),
     errors.ValidationFailed([FieldError("timeout", "is too high", "ask for less", value=99, limit=60)]),
     errors.InternalError(),
+    errors.PlannerRequired("no rule", missing="actions"),
+    errors.PlanFailed("the plan raised KeyError"),
+    errors.PlanRefused("import", rule="node", line=1),
     errors.WorkerLost(),
     errors.Overloaded(retry_after=3),
     errors.QueueTimeout(retry_after=2),
     errors.NotReady("no worker\nhas proved itself"),
+    errors.RunTimeout(),
 )
 COMMON = {"type", "title", "status", "detail", "code", "error", "instance", "request_id"}
 OWN_HEADERS = {

@@ -10,12 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from sandbox_runtime.session_operations import errors as _operation_errors  # noqa: F401 - its classes join the tree
+from sandbox_runtime.store.errors import StoreError
 from service import errors
-from service.error_docs import ADVICE, render_markdown
-from service.errors import KINDS, FieldError, InternalError, LarsError, ValidationFailed, problem, shown
+from service.error_docs import ADVICE, STORE_ADVICE, render_markdown
+from service.errors import (
+    KINDS,
+    STORE_KINDS,
+    FieldError,
+    InternalError,
+    LarsError,
+    ValidationFailed,
+    problem,
+    shown,
+)
 
 ROOT = Path(__file__).parents[2]
-BASES = {errors.LarsError, errors.RequestError, errors.ServiceError, errors.TryLater}
+BASES = {errors.StoreRefused, errors.LarsError, errors.RequestError, errors.ServiceError, errors.TryLater}
 
 
 def tree(base: type[LarsError]) -> Iterator[type[LarsError]]:
@@ -24,6 +35,12 @@ def tree(base: type[LarsError]) -> Iterator[type[LarsError]]:
     for child in base.__subclasses__():
         if child.__module__ == errors.__name__:
             yield from tree(child)
+
+
+def store_tree(base: type[StoreError]) -> Iterator[type[StoreError]]:
+    yield base
+    for child in base.__subclasses__():
+        yield from store_tree(child)
 
 
 def drawn() -> dict[str, str]:
@@ -72,16 +89,37 @@ def test_status_and_code_are_the_contract() -> None:
         "malformed_json": 400,
         "policy_refused": 403,
         "not_found": 404,
+        "conflict": 409,
+        "idempotency_conflict": 409,
         "method_not_allowed": 405,
         "payload_too_large": 413,
         "unsupported_media_type": 415,
         "validation_failed": 422,
         "internal_error": 500,
+        "planner_required": 501,
+        "plan_failed": 502,
+        "plan_refused": 502,
         "worker_lost": 502,
         "overloaded": 503,
         "queue_timeout": 503,
         "not_ready": 503,
+        "run_timeout": 504,
     }
+
+
+def test_what_the_store_may_say() -> None:
+    """STORE_KINDS has the codes of the runtime's own tree, which the service does not import, and two more
+    that are no exceptions there."""
+    found = {(kind.code, kind.status) for kind in store_tree(StoreError)}
+    assert found | {("idempotency_key_reused", 422), ("session_unusable", 503)} == {
+        (kind.code, kind.status) for kind in STORE_KINDS.values()
+    }
+    assert set(STORE_ADVICE) == set(STORE_KINDS)
+    assert not set(STORE_KINDS) & {kind.code for kind in KINDS.values()}
+
+
+def test_a_code_that_no_store_says_is_an_internal_error() -> None:
+    assert problem(errors.StoreRefused("own3d", "<script>", {}))[0] == 500
 
 
 def test_a_class_without_a_row_is_an_internal_error() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from service.pool.local import local_sandbox
 from service.pool.pool import PoolSize
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
-from service.state import Sandbox, ServiceState
+from service.state import Sandbox, new_state
 
 SETTINGS = Settings.from_env({"LARS_MAX_OUTPUT_BYTES": "64k"})
 PROGRAMS: dict[str, tuple[dict[str, object], str]] = {
@@ -33,19 +34,46 @@ PROGRAMS: dict[str, tuple[dict[str, object], str]] = {
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
+async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The application over one real sandbox."""
     async with local_sandbox(sandbox_spec(SETTINGS), PoolSize(1, 4, 8)) as sandbox:
         layers = Sandbox(sandbox.hello.layers, sandbox.hello.modules)
-        app = create_app(ServiceState(SETTINGS, sandbox.pool, layers))
+        settings = dataclasses.replace(SETTINGS, data_root=tmp_path)
+        state = new_state(settings, sandbox.pool, layers)
+        sandbox.attach(state.sessions.workers)
+        app = create_app(state)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://lars", timeout=20) as client:
             yield client
+        await state.sessions.close()
 
 
 async def execute(client: httpx.AsyncClient, body: dict[str, object]) -> Any:
     answer = await client.post("/execute", json=body)
     return answer.json()
+
+
+async def use_a_session(client: httpx.AsyncClient) -> None:
+    """One request of each kind that sessions answer."""
+    own = {"X-Session-ID": "guarded"}
+    requests = (
+        ("POST", "/posts", {"title": "a"}, 201),
+        ("GET", "/posts/1", None, 200),
+        ("GET", "/posts?title=a", None, 200),
+        ("PATCH", "/posts/1", {"n": 1}, 200),
+        ("GET", "/_/sessions/guarded", None, 200),
+        ("PATCH", "/_/sessions/guarded", {"dialect": "default"}, 200),
+        ("GET", "/_/sessions/guarded/export", None, 200),
+        ("POST", "/_/sessions/guarded/fork", None, 201),
+        ("POST", "/_/sessions/guarded2/import", {"posts": [{"id": 1}]}, 200),
+        ("GET", "/openapi.json", None, 200),
+        ("GET", "/_/plans", None, 200),
+        ("GET", "/_/plans/none", None, 404),
+        ("DELETE", "/_/sessions/guarded", None, 204),
+    )
+    for method, path, body, status in requests:
+        answer = await client.request(method, path, json=body, headers=own)
+        assert answer.status_code == status, (method, path, answer.text)
 
 
 async def test_nothing_that_a_front_does_blocks(client: httpx.AsyncClient, loop_guard: BlockBuster) -> None:
@@ -56,6 +84,7 @@ async def test_nothing_that_a_front_does_blocks(client: httpx.AsyncClient, loop_
     for path in ("/health", "/healthz", "/readyz", "/capabilities", "/openapi.json"):
         assert (await client.get(path)).status_code == 200
     assert (await client.post("/execute", content=b"{")).status_code == 415
+    await use_a_session(client)
     json_type = {"Content-Type": "application/json"}
     assert (await client.post("/execute", content=b"{", headers=json_type)).status_code == 400
 

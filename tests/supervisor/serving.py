@@ -30,11 +30,13 @@ def wait_until(ready: Callable[[], object], what: str, seconds: float = PATIENCE
 
 
 def environment(directory: Path, **variables: str) -> dict[str, str]:
-    """What a service is started with: settings from ``variables`` only, temporary files in its ``tmp``."""
+    """What a service is started with: settings from ``variables`` only, temporary files in its ``tmp``,
+    data in its ``data``."""
     (directory / "tmp").mkdir(exist_ok=True)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("LARS_")}
     paths = [path for path in (variables.pop("PYTHONPATH", ""), str(ROOT)) if path]
-    return clean | {"TMPDIR": str(directory / "tmp"), "PYTHONPATH": os.pathsep.join(paths)} | variables
+    own = {"TMPDIR": str(directory / "tmp"), "LARS_DATA_ROOT": str(directory / "data")}
+    return clean | own | {"PYTHONPATH": os.pathsep.join(paths)} | variables
 
 
 class Service:

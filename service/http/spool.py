@@ -1,0 +1,67 @@
+"""A body that is too long for memory: in a file without a name, which is gone when it is closed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import aclosing
+from types import TracebackType
+from typing import Self
+
+import anyio.to_thread
+from starlette.requests import Request
+
+from service.errors import PayloadTooLarge
+
+_SETTING = "LARS_SESSION_QUOTA"
+_BLOCK = 1 << 20
+
+
+class Spool:
+    """``fileno()`` may be handed on. Making, reading and rewinding it block."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever has the spool
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def fill(self, request: Request, limit: int) -> None:
+        """Write the body into it, and rewind. PayloadTooLarge above ``limit`` bytes."""
+        size = 0
+        block = bytearray()
+        async with aclosing(request.stream()) as chunks:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > limit:
+                    raise PayloadTooLarge("body", limit, setting=_SETTING)
+                block += chunk
+                if len(block) >= _BLOCK:
+                    await anyio.to_thread.run_sync(self._file.write, bytes(block))
+                    block.clear()
+        await anyio.to_thread.run_sync(self._file.write, bytes(block))
+        await anyio.to_thread.run_sync(self.rewind)
+
+    def rewind(self) -> int:
+        """To the beginning; its size in bytes."""
+        self._file.flush()
+        os.lseek(self._file.fileno(), 0, os.SEEK_SET)
+        self._file.seek(0)
+        return os.fstat(self._file.fileno()).st_size
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, empty at the end."""
+        return self._file.read(size)
+
+    def fileno(self) -> int:
+        """The open file; its offset is shared with whoever has it."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """The file is gone. May be called again."""
+        self._file.close()
