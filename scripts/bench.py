@@ -3,8 +3,9 @@
 
     .venv/bin/python scripts/bench.py [--quick] [--json FILE] [--only ROW ...]
 
-ROW is fork, cold, echo, overload, memory or timing. The exit status is 0 whatever the figures are: they are a
-report, not a test. It is 1 when something could not be measured, 2 for wrong usage.
+ROW is fork, cold, echo, session, stored, json-server, list, overload, memory or timing. The exit status is 0
+whatever the figures are: they are a report, not a test. It is 1 when something could not be measured, 2 for
+wrong usage.
 """
 
 from __future__ import annotations
@@ -22,18 +23,22 @@ import orjson
 
 from scripts.benchmark import report
 from scripts.benchmark.contest import FULL, QUICK, Effort
+from scripts.benchmark.filtered import filtered_rows
 from scripts.benchmark.inside import memory_rows, timing_rows
 from scripts.benchmark.overload import overload
 from scripts.benchmark.processes import BenchError
 from scripts.benchmark.rows import Row, compared
+from scripts.benchmark.sessions import NAMES as OF_SESSIONS
+from scripts.benchmark.sessions import session_rows
 
 COMPARED = ("fork", "cold", "echo")
 OTHERS: dict[str, Callable[[Effort], list[Row]]] = {
+    "list": filtered_rows,
     "overload": overload,
     "memory": memory_rows,
     "timing": timing_rows,
 }
-ROWS = (*COMPARED, *OTHERS)
+ROWS = (*COMPARED, *OF_SESSIONS, *OTHERS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Measure LARS against baselines of the same machine and moment."
     )
-    parser.add_argument("--quick", action="store_true", help="under a minute, with a wider spread")
+    parser.add_argument("--quick", action="store_true", help="about two minutes, with a wider spread")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument(
         "--only", nargs="+", choices=ROWS, metavar="ROW", help=f"only these: {', '.join(ROWS)}"
@@ -71,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measure(names: set[str], effort: Effort) -> list[Row]:
     rows = compared(names, effort) if names & set(COMPARED) else []
+    if names & set(OF_SESSIONS):
+        rows += session_rows(names & set(OF_SESSIONS), effort)
     for name, measure in OTHERS.items():
         if name in names:
             rows += measure(effort)

@@ -17,8 +17,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.benchmark import contest, memory, overload, processes, report, rows, stats
-from scripts.benchmark.load import Plan, Result
+from sandbox_runtime.store.database import SessionDatabase
+from scripts.benchmark import (
+    contest,
+    filtered,
+    json_server,
+    memory,
+    mix,
+    overload,
+    processes,
+    report,
+    rows,
+    sessions,
+    stats,
+    stored,
+)
+from scripts.benchmark.asking import ask
+from scripts.benchmark.load import Ask, Plan, Result
 from tests.supervisor.processes import process, tree
 from tests.support import wait_until
 
@@ -105,6 +120,20 @@ def test_a_comparison_divides_what_its_own_two_contenders_gave() -> None:
     assert (row.measured, row.baseline, row.verdict) == ("2.00 ms", "10.00 ms", "NOT REACHED")
 
 
+def test_a_comparison_may_be_of_others_than_execute_and_everyone_is_measured_once() -> None:
+    first = rows.Comparison("a", "x", "echo", 8, rows.rate, subject="hot")
+    second = rows.Comparison("b", "y", "hot", 8, rows.rate, subject="stored")
+    alone = rows.Comparison("a", "x", "echo", 1, rows.p50, subject="hot")
+    matches = rows.matches_of([first, second, alone])
+    assert [(match.contender, match.in_flight) for match in matches] == [
+        ("hot", 1),
+        ("echo", 1),
+        ("hot", 8),
+        ("echo", 8),
+        ("stored", 8),
+    ]
+
+
 def test_the_overload_rows_tell_goodput_refusals_and_everything_else() -> None:
     flood = Result(
         seconds=2.0,
@@ -174,6 +203,135 @@ def _imports(path: Path) -> list[str]:
         and isinstance(statement, ast.ImportFrom | ast.Expr)
         and not text.startswith("'")
     ]
+
+
+# -- the mix ---------------------------------------------------------------------------------------------
+
+
+def test_the_mix_asks_each_session_for_each_operation_as_often() -> None:
+    asks = mix.mixed(mix.places())
+    counts = {(a.session, a.name): 0 for a in asks}
+    for each in asks:
+        counts[each.session, each.name] += 1
+    assert len(counts) == mix.SESSIONS * len(mix.OPERATIONS)
+    assert len(set(counts.values())) == 1
+    assert asks == mix.mixed(mix.places())
+
+
+def test_the_mix_finds_what_was_there_at_the_start_and_nothing_that_it_made() -> None:
+    records = mix.content()["notes"]
+    ranks = {record["rank"] for record in records}
+    ids = {str(record["id"]) for record in records}
+    asks = mix.mixed(mix.places(2))
+    for each in asks:
+        if each.name == "create":
+            assert json.loads(each.body)["rank"] not in ranks
+        if each.name == "search":
+            assert json.loads(each.body)["rank"] in ranks
+        if each.name in ("get", "patch"):
+            assert each.path.rpartition("/")[2] in ids
+    assert {each.method for each in asks} == {"GET", "POST", "PATCH"}
+
+
+def test_json_server_is_asked_for_the_same_in_its_own_words() -> None:
+    ours, theirs = mix.mixed(mix.places()), mix.mixed(json_server.places(), mix.json_server)
+    assert [each.name for each in ours] == [each.name for each in theirs]
+    assert {each.session for each in theirs} == {""}
+    collections = json_server.content()
+    assert {each.path.split("/")[1].partition("?")[0] for each in theirs} == set(collections)
+    assert {len(records) for records in collections.values()} == {mix.RECORDS}
+
+
+@pytest.mark.parametrize(
+    ("said", "found"), [("1.0.0-beta.3\n", True), ("0.17.4\n", False), ("", False), ("10.1\n", False)]
+)
+def test_only_json_server_1_is_compared_with(said: str, found: bool) -> None:
+    judged = json_server.judged(Path("/bin/json-server"), said)
+    if found:
+        assert judged == json_server.Found(Path("/bin/json-server"), "1.0.0-beta.3")
+    else:
+        assert judged == json_server.Missing(
+            f"/bin/json-server says it is version {said.strip()!r}, the row compares with version 1"
+        )
+
+
+def test_what_json_server_lacks_is_told_and_nothing_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert json_server.find() == json_server.Missing("there is no node on PATH")
+    node = tmp_path / "node"
+    node.write_text("#!/bin/sh\n")
+    node.chmod(0o755)
+    assert json_server.find() == json_server.Missing(
+        "json-server is neither on PATH nor in node_modules; npm install json-server@1 puts it there"
+    )
+    command = tmp_path / "node_modules" / ".bin" / "json-server"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh\necho 1.2.3\n")
+    command.chmod(0o755)
+    assert json_server.find() == json_server.Found(command, "1.2.3")
+
+
+def test_the_session_rows_have_the_goals_of_the_design() -> None:
+    goals = {(row.name, row.quantity): row.goal for row in sessions.comparisons(7) if row.goal is not None}
+    assert goals == {
+        ("session", rows.rate): sessions.RATE_GOAL,
+        ("session", rows.p50): sessions.P50_GOAL,
+        ("stored", rows.rate): sessions.STORED_GOAL,
+    }
+    assert {row.name for row in sessions.comparisons(7)} == set(sessions.NAMES)
+    assert sessions.RATE_GOAL.reached(0.40)
+    assert not sessions.RATE_GOAL.reached(0.39)
+    assert not sessions.P50_GOAL.reached(3.1)
+    assert not sessions.STORED_GOAL.reached(0.89)
+
+
+def test_each_operation_has_its_own_p50_over_all_rounds() -> None:
+    quick = {name: [0.001] for name in mix.OPERATIONS}
+    slow = {name: [0.002] * 3 for name in mix.OPERATIONS}
+    row = sessions.by_operation([Result(1.0, named=quick), Result(1.0, named={**slow, "get": [0.001]})])
+    assert row.measured == "create 2.00 ms, get 1.00 ms, list 2.00 ms, search 2.00 ms, patch 2.00 ms"
+    assert row.baseline == "18 requests"
+
+
+# -- records at rest -------------------------------------------------------------------------------------
+
+
+def test_sessions_at_rest_are_files_of_their_own(tmp_path: Path) -> None:
+    data = stored.data_file(mix.content())
+    stored.store_sessions(tmp_path, ["a", "b"], data)
+    files = sorted(tmp_path.glob("sessions/??/*/data.db"))
+    assert [file.read_bytes() for file in files] == [data, data]
+    assert [file.stat().st_nlink for file in files] == [1, 1]
+    assert {file.stat().st_uid for file in files} == {files[0].parent.stat().st_uid}
+    database = SessionDatabase(str(files[0]))
+    try:
+        with database.transaction(write=False) as store:
+            assert store.collection("notes").list() == (mix.content()["notes"], mix.RECORDS)
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize(("field", "matches"), [("owner", 100), ("state", 25_000)])
+def test_a_filter_finds_as_many_as_its_row_says(field: str, matches: int) -> None:
+    found = sum(filtered.record(number)[field] == f"{field}3" for number in range(filtered.RECORDS))
+    assert found == matches
+    row = filtered.rows_of(field, [[0.001]], [0.001])[0]
+    assert f"finds {matches:,} of 100,000" in row.what
+
+
+@pytest.mark.parametrize(("p50", "verdict"), [(0.004, "reached"), (0.011, "NOT REACHED")])
+def test_a_list_is_held_against_its_limit(p50: float, verdict: str) -> None:
+    limit, echo, slow = filtered.rows_of("owner", [[p50, p50, 0.5], [p50] * 3], [0.001, 0.002])
+    assert limit.value is not None
+    assert limit.value.median == pytest.approx(p50 / 0.010)
+    assert limit.verdict == verdict
+    assert echo.value is not None
+    assert echo.value.low == pytest.approx(p50 / 0.002)
+    assert echo.value.high == pytest.approx(p50 / 0.001)
+    assert slow.measured == "500.00 ms"
 
 
 # -- the load client -------------------------------------------------------------------------------------
@@ -269,6 +427,38 @@ async def test_a_server_that_answers_nothing_is_an_error() -> None:
         await run_load(cut)
 
 
+async def test_a_mix_is_sent_in_turn_under_its_sessions_and_counted_by_name() -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                if b"Content-Length: 2" in heads[-1]:
+                    assert await reader.readexactly(2) == b"{}"
+                if heads[-1].startswith(b"DELETE"):
+                    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+                else:
+                    await say(writer, "201 Created")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    asks = (Ask("make", "POST", "/a", "{}", "s1"), Ask("end", "DELETE", "/a/1", "", "s2"))
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening:
+        plan = Plan(listening.sockets[0].getsockname()[1], "", "", 1, 0.2, mix=asks)
+        result = await asyncio.to_thread(processes.load, plan)
+    assert [head.split()[0] for head in heads[:4]] == [b"POST", b"DELETE", b"POST", b"DELETE"]
+    assert b"X-Session-ID: s1\r\n" in heads[0]
+    assert b"X-Session-ID: s2\r\n" in heads[1]
+    assert b"Content-Length" not in heads[1]
+    assert set(result.latencies) == {"201", "204"}
+    assert [len(result.named[name]) for name in ("make", "end")] == [
+        len(result.latencies[status]) for status in ("201", "204")
+    ]
+    assert result.success_rate() == pytest.approx(sum(result.completed.values()) / 0.2)
+
+
 # -- end to end ------------------------------------------------------------------------------------------
 
 
@@ -287,6 +477,23 @@ def test_one_row_is_measured_printed_and_written(tmp_path: Path) -> None:
         assert 0 < value["low"] <= value["median"] <= value["high"]
     else:
         assert "needs root" in written["rows"][0]["baseline"]
+
+
+def test_the_mix_runs_on_a_service_and_leaves_it_as_it_was() -> None:
+    with processes.service() as service:
+        asks = mix.mixed(mix.places())
+        alone: list[Result] = []
+        contender = sessions.Mix(service.port, asks, lambda: sessions.renew(service.port), alone)
+        assert contender(4, 0.5).rate > 0
+        assert alone == []
+        assert contender(1, 0.5).rate > 0
+        assert set(alone[0].named) == set(mix.OPERATIONS)
+        sessions.renew(service.port)
+        listed = json.loads(ask(service.port, Ask("", "GET", "/notes", "", mix.names()[0])))
+        assert listed["items"] == mix.content()["notes"]
+        broken = sessions.Mix(service.port, (Ask("get", "GET", "/notes/0", "", "nobody"),), lambda: None)
+        with pytest.raises(processes.BenchError, match=r"failures \{'404': "):
+            broken(1, 0.1)
 
 
 def test_an_unknown_row_is_wrong_usage() -> None:

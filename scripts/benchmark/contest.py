@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -21,16 +21,18 @@ ECHO_BODY = orjson.dumps({"message": "x" * 64, "numbers": list(range(16))}).deco
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to measure. Seconds, except ``rounds`` and ``samples`` (single requests)."""
+    """How long to measure. Seconds, except ``rounds``, ``samples`` (single requests) and ``stored``, the
+    sessions that lie on the disk."""
 
     rounds: int
     seconds: float
     warm_up: float
     samples: int
+    stored: int
 
 
-QUICK = Effort(rounds=3, seconds=0.6, warm_up=0.4, samples=150)
-FULL = Effort(rounds=5, seconds=2.0, warm_up=1.0, samples=500)
+QUICK = Effort(rounds=3, seconds=0.6, warm_up=0.4, samples=150, stored=5_000)
+FULL = Effort(rounds=5, seconds=2.0, warm_up=1.0, samples=500, stored=100_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,13 @@ def contenders(names: Iterable[str]) -> Iterator[dict[str, Contender]]:
         yield running
 
 
-def compete(matches: list[Match], effort: Effort) -> Contest:
+Starter = Callable[[Iterable[str]], AbstractContextManager[dict[str, Contender]]]
+
+
+def compete(matches: list[Match], effort: Effort, start: Starter = contenders) -> Contest:
     """Every match once per round, after a warm-up."""
     contest: Contest = {match: [] for match in matches}
-    with contenders(match.contender for match in matches) as running:
+    with start(match.contender for match in matches) as running:
         for match in matches:
             running[match.contender](match.in_flight, effort.warm_up)
         for _ in range(effort.rounds):

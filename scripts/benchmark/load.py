@@ -1,4 +1,4 @@
-"""The load client, a process of its own: ``python -m scripts.benchmark.load PLAN`` prints a result.
+"""The load client, a process of its own: ``python -m scripts.benchmark.load`` reads a plan, prints a result.
 
 HTTP/1.1 keep-alive over raw protocols, the least that can be called a client, so that it does not become what
 is measured. Closed loop: every connection sends again when it has been answered. Open loop (``rate`` given):
@@ -12,7 +12,9 @@ import asyncio
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import cycle
 from typing import cast
 
 import orjson
@@ -23,8 +25,20 @@ _TICK_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """One request of a mix. ``name``: under which its latencies are kept; ``session``: X-Session-ID or ""."""
+
+    name: str
+    method: str
+    path: str
+    body: str = ""
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send, given as JSON. ``rate`` in requests per second, None for a closed loop."""
+    """What to send, given as JSON. ``rate`` in requests per second, None for a closed loop. ``mix``: sent in
+    turn, from the first again after the last, in place of ``body`` to ``path``."""
 
     port: int
     path: str
@@ -32,17 +46,20 @@ class Plan:
     connections: int
     seconds: float
     rate: float | None = None
+    mix: tuple[Ask, ...] = ()
 
 
 @dataclass(slots=True)
 class Result:
     """Latencies in seconds by status. ``completed``: answers by status that came within the time of sending;
-    ``unanswered`` requests got none, ``untold`` refusals came without Retry-After, ``late`` is the longest a
-    request waited for this client."""
+    ``named``: latencies by the name of a mix's request, whatever the status; ``unanswered`` requests got
+    none, ``untold`` refusals came without Retry-After, ``late`` is the longest a request waited for this
+    client."""
 
     seconds: float
     latencies: dict[str, list[float]] = field(default_factory=dict)
     completed: dict[str, int] = field(default_factory=dict)
+    named: dict[str, list[float]] = field(default_factory=dict)
     bodies: list[str] = field(default_factory=list)
     unanswered: int = 0
     untold: int = 0
@@ -52,6 +69,10 @@ class Result:
         """Answers per second with this status."""
         return self.completed.get(status, 0) / self.seconds
 
+    def success_rate(self) -> float:
+        """Answers per second with any status of success."""
+        return sum(count for status, count in self.completed.items() if status[0] == "2") / self.seconds
+
 
 class _Connection(asyncio.Protocol):
     """One connection with at most one request in flight."""
@@ -60,6 +81,7 @@ class _Connection(asyncio.Protocol):
         self._client = client
         self._buffer = b""
         self.due = 0.0
+        self.name = ""
         self.busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,7 +90,8 @@ class _Connection(asyncio.Protocol):
     def send(self, due: float) -> None:
         self.due = due
         self.busy = True
-        self._transport.write(self._client.request)
+        self.name, request = next(self._client.requests)
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -77,7 +100,7 @@ class _Connection(asyncio.Protocol):
             return
         head = self._buffer[:end].lower()
         start = head.find(b"content-length: ") + 16
-        length = int(head[start:].split(b"\r\n", 1)[0])
+        length = int(head[start:].split(b"\r\n", 1)[0]) if start > 15 else 0  # 204 has none
         if len(self._buffer) < end + 4 + length:
             return
         body, self._buffer = self._buffer[end + 4 :], b""
@@ -95,7 +118,7 @@ class _Client:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self.result = Result(plan.seconds)
-        self.request = _request(plan)
+        self.requests = _requests(plan)
         self._connections: list[_Connection] = []
         self._idle: deque[_Connection] = deque()
         self._overdue: deque[float] = deque()
@@ -157,6 +180,8 @@ class _Client:
         self._in_flight -= 1
         status = head[9:12].decode()
         self.result.latencies.setdefault(status, []).append(now - connection.due)
+        if connection.name:
+            self.result.named.setdefault(connection.name, []).append(now - connection.due)
         if now <= self._end:
             self.result.completed[status] = self.result.completed.get(status, 0) + 1
         if status == "503" and b"\r\nretry-after: " not in head:
@@ -180,20 +205,37 @@ class _Client:
         self._quiet.set()
 
 
-def _request(plan: Plan) -> bytes:
-    body = plan.body.encode()
-    return (
-        f"POST {plan.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+def _requests(plan: Plan) -> Iterator[tuple[str, bytes]]:
+    """For ever: each request's name and its bytes, which are made before the first is sent."""
+    asks = plan.mix or (Ask("", "POST", plan.path, plan.body),)
+    return cycle([(ask.name, _request(ask)) for ask in asks])
+
+
+def _request(ask: Ask) -> bytes:
+    body = ask.body.encode()
+    lines = [f"{ask.method} {ask.path} HTTP/1.1", "Host: 127.0.0.1"]
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    if ask.session:
+        lines.append(f"X-Session-ID: {ask.session}")
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
+def plan_of(text: bytes) -> Plan:
+    """From JSON."""
+    body = orjson.loads(text)
+    mix = tuple(Ask(**ask) for ask in body.pop("mix"))
+    return Plan(**body, mix=mix)
 
 
 def main() -> None:
     """Entry point of the client process."""
-    plan = Plan(**orjson.loads(sys.argv[1]))
+    plan = plan_of(sys.stdin.buffer.read())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         result = runner.run(_Client(plan).run())
-    sys.stdout.write(orjson.dumps(asdict(result)).decode())
+    # Not sys.stdout, which under PYTHONUNBUFFERED may write a part and say nothing.
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(orjson.dumps(asdict(result)))
 
 
 if __name__ == "__main__":

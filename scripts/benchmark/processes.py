@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,16 +45,32 @@ def base_python() -> str:
 
 
 @contextmanager
-def service() -> Iterator[Service]:
-    """``lars serve`` with default settings, whatever our environment. BenchError when it cannot start."""
+def service(settings: Mapping[str, str] | None = None) -> Iterator[Service]:
+    """``lars serve`` with default settings but these, whatever our environment, and without data unless they
+    name a LARS_DATA_ROOT. BenchError when it cannot start."""
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     command = [sys.executable, "-m", "service", "serve", "--port", "0"]
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, data_root() as root:
+        environ |= {"LARS_DATA_ROOT": str(root), **(settings or {})}
         process = _start(command, stdout=subprocess.PIPE, stderr=log, env=environ)
         try:
             yield Service(_port_of(process, log), process.pid)
         finally:
             _stop(process)
+
+
+@contextmanager
+def data_root() -> Iterator[Path]:
+    """A directory on the disk that holds an operator's data by default: a sync there is a real one, while a
+    temporary directory may be in memory. Gone at the end. BenchError when there is no room for it."""
+    home = Path.home() / ".local" / "share"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        directory = tempfile.TemporaryDirectory(prefix="lars-bench-", dir=home)
+    except OSError as error:
+        raise BenchError(f"no data directory can be made in {home}: {error}") from error
+    with directory as name:
+        yield Path(name)
 
 
 @contextmanager
@@ -68,6 +84,22 @@ def baseline_app() -> Iterator[int]:
         yield port
     finally:
         _stop(process)
+
+
+@contextmanager
+def running(command: list[str], directory: str) -> Iterator[None]:
+    """Some other program, for as long as this lasts. What it prints is thrown away."""
+    process = _start(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        _stop(process)
+
+
+def free_port() -> int:
+    """One that nothing listens on now; for a program that cannot be handed a socket."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 class ForkBaseline:
@@ -104,8 +136,8 @@ def fork_baseline() -> Iterator[ForkBaseline]:
 
 def load(plan: Plan) -> Result:
     """Run a load client to its end. BenchError when it fails or got no answer at all."""
-    command = [sys.executable, "-m", "scripts.benchmark.load", orjson.dumps(asdict(plan)).decode()]
-    output = _run(command, plan.seconds + _LOAD_GRACE_SECONDS)
+    command = [sys.executable, "-m", "scripts.benchmark.load"]
+    output = _run(command, plan.seconds + _LOAD_GRACE_SECONDS, orjson.dumps(asdict(plan)))
     result = Result(**orjson.loads(output))
     if not result.latencies:
         raise BenchError(f"nothing answered on port {plan.port}{plan.path}")
@@ -119,9 +151,11 @@ def pool_probe(count: int) -> list[float]:
     return samples
 
 
-def _run(command: list[str], seconds: float) -> bytes:
+def _run(command: list[str], seconds: float, said: bytes = b"") -> bytes:
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, input=said, capture_output=True, timeout=seconds, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"{command[2]} did not end within {seconds:.0f} s") from error
     if done.returncode != 0:
@@ -130,7 +164,8 @@ def _run(command: list[str], seconds: float) -> bytes:
 
 
 def _start(command: list[str], **options: object) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload, no-any-return]
+    options = {"cwd": ROOT, "stdin": subprocess.DEVNULL, **options}
+    return subprocess.Popen(command, **options)  # type: ignore[call-overload, no-any-return]
 
 
 def _port_of(process: subprocess.Popen[bytes], log: IO[bytes]) -> int:

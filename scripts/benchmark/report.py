@@ -16,6 +16,7 @@ fork  a process with the zygote's interpreter, flags, imports and frozen heap, o
 cold  POST to Starlette under uvicorn (uvloop, httptools), one process, that runs the same program in a new
       python3 -I -S -c: no jail, no limits, no pool
 echo  the same server answers with the JSON it was sent
+mix   create, get, list, search and patch as often each, in random order over 50 sessions of 20 records
 Each ratio is the median over rounds; in a round all contenders of a concurrency run one after the other.
 Both load client and service run on this machine and share its CPUs; each contender has the same client."""
 

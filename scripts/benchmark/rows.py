@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from scripts.benchmark.contest import Contest, Effort, Match, Sample, compete
@@ -51,7 +51,8 @@ COLD_P50_GOAL = Goal(0.10, at_least=False, text="<= 0.10")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A row made from two contenders. ``quantity`` picks what of a turn is compared."""
+    """A row made from two contenders, ``subject`` and ``baseline``. ``quantity`` picks what of a turn is
+    compared."""
 
     name: str
     what: str
@@ -59,10 +60,11 @@ class Comparison:
     in_flight: int
     quantity: Callable[[Sample], float]
     goal: Goal | None = None
+    subject: str = "execute"
 
     def matches(self) -> tuple[Match, Match]:
         """Whom to measure for it."""
-        return Match("execute", self.in_flight), Match(self.baseline, self.in_flight)
+        return Match(self.subject, self.in_flight), Match(self.baseline, self.in_flight)
 
     def row(self, contest: Contest) -> Row:
         """The row, once they have been measured."""
@@ -118,7 +120,12 @@ COMPARISONS = (
 def compared(names: set[str], effort: Effort) -> list[Row]:
     """The rows that compare /execute with a baseline, all from one contest."""
     wanted = [comparison for comparison in COMPARISONS if comparison.name in names]
+    contest = compete(matches_of(wanted), effort)
+    return [comparison.row(contest) for comparison in wanted]
+
+
+def matches_of(wanted: Iterable[Comparison]) -> list[Match]:
+    """Everyone that these compare, once."""
     matches = dict.fromkeys(match for comparison in wanted for match in comparison.matches())
     # All of one concurrency beside each other: what is compared should be minutes apart least of all.
-    contest = compete(sorted(matches, key=lambda match: match.in_flight), effort)
-    return [comparison.row(contest) for comparison in wanted]
+    return sorted(matches, key=lambda match: match.in_flight)
