@@ -71,6 +71,10 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Give the operator the `request_id`.",
         ("rule", "line"),
     ),
+    errors.StorageUnavailable: Advice(
+        "The directory of the service's data cannot be read or written. Programs run; sessions do not.",
+        "The operator makes `LARS_DATA_ROOT` writable, or frees space on its disk.",
+    ),
     errors.RunTimeout: Advice(
         "A plan ran past `LARS_MAX_EXEC_MS`. What it had done is undone, unless that was its very last step.",
         "Ask for less at once; look before you repeat a write, or send it with an `Idempotency-Key`.",

@@ -18,6 +18,7 @@
         │   ├── Overloaded
         │   ├── QueueTimeout
         │   └── NotReady
+        ├── StorageUnavailable
         ├── PlanFailed
         ├── PlanRefused
         ├── PlannerRequired
@@ -234,6 +235,10 @@ class WorkerLost(ServiceError):
         super().__init__(detail)
 
 
+class StorageUnavailable(ServiceError):
+    """The data root cannot be read or written."""
+
+
 class PlanFailed(ServiceError):
     """A plan gave no reply that can be sent. What it had done is undone."""
 
@@ -290,6 +295,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     Overloaded: Kind(503, "overloaded", "Overloaded"),
     QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
     NotReady: Kind(503, "not_ready", "Not ready"),
+    StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
     RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
 }
 

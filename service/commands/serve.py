@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 from service.listen import listen, url_of
 from service.sandbox_spec import sandbox_spec
@@ -25,16 +27,27 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         environ=environ,
         shutdown=settings.shutdown_seconds,
     )
-    Supervisor(plan, lambda hello: _print_ready(url, hello)).run()
+    storage = _no_sessions(settings.data_root)
+    Supervisor(plan, lambda hello: _print_ready(url, hello, storage)).run()
     return 0
 
 
-def _print_ready(url: str, hello: Hello) -> None:
+def _no_sessions(root: Path) -> str:
+    """A line on why there are none, "" where there are. Programs run without a data root."""
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            return ""
+    except OSError as error:
+        return f"\n  no sessions: LARS_DATA_ROOT={root} cannot be written: {error.strerror}"
+
+
+def _print_ready(url: str, hello: Hello, storage: str) -> None:
     layers = ", ".join(state.layer for state in hello.layers if state.in_force)
     missing = "".join(f"\n  without {s.layer}: {s.reason}" for s in hello.layers if not s.in_force)
     sys.stdout.write(
         f"LARS is ready at {url}\n"
-        f"  isolation in force: {layers}{missing}\n"
+        f"  isolation in force: {layers}{missing}{storage}\n"
         f"  try it: curl -s {url}/execute -H 'Content-Type: application/json' "
         """-d '{"code": "print(6 * 7)"}'\n"""
     )

@@ -18,6 +18,7 @@ from service.errors import Conflict, NotFound, QueueTimeout, StoreRefused
 from service.sessions import directory
 from service.sessions.options import SessionOptions
 from service.sessions.sessions import Sessions
+from service.sessions.storage import in_storage
 from service.settings import Settings
 
 _FORK_FILE = "fork.db"
@@ -58,13 +59,13 @@ class Administration:
             if refused.code in _STILL_THERE:
                 raise
         # Whatever else it said: its data may be damaged, or it may not want to go.
-        await anyio.to_thread.run_sync(directory.remove, self._root, session)
+        await in_storage(directory.remove, self._root, session)
         await self._sessions.options.forget(session)
 
     async def fork(self, session: Session, new: Session) -> dict[str, Any]:
         """``{"bytes"}`` of the copy. Conflict when ``new`` holds data."""
         await self._require(session)
-        if await anyio.to_thread.run_sync(directory.exists, self._root, new):
+        if await in_storage(directory.exists, self._root, new):
             raise Conflict(f"the session {new.session_id} holds data; fork into a new id or delete it first")
         done, copied = await self._fork(session, new)
         if not copied:
@@ -77,7 +78,7 @@ class Administration:
         copy = partial(directory.copy_data, self._root, session, _FORK_FILE, new, largest_file(self._quota))
         deadline = time.monotonic() + self._seconds
         while time.monotonic() < deadline:
-            lock = await anyio.to_thread.run_sync(directory.try_lock, self._root, session)
+            lock = await in_storage(directory.try_lock, self._root, session)
             if lock is None:
                 await asyncio.sleep(_FORKING_SECONDS)
                 continue
@@ -101,7 +102,7 @@ class Administration:
         return await self._operate(session, "import", options, file)
 
     async def _require(self, session: Session) -> None:
-        if not await anyio.to_thread.run_sync(directory.exists, self._root, session):
+        if not await in_storage(directory.exists, self._root, session):
             raise NotFound(f"there is no session {session.session_id} of yours; its first write makes it")
 
     async def _operate(

@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import anyio.to_thread
 import orjson
 
 from sandbox_runtime.domain import Session
 from service.errors import FieldError, ValidationFailed
 from service.sessions.directory import digest_of
+from service.sessions.storage import in_storage
 
 DIALECTS = ("default", "json-server")
 _FRESH = 1.0  # seconds
@@ -58,16 +58,16 @@ class OptionFiles:
         known = self._known.get(session)
         if known is not None and time.monotonic() - known[0] < _FRESH:
             return known[1]
-        return self._know(session, await anyio.to_thread.run_sync(self._load, session))
+        return self._know(session, await in_storage(self._load, session))
 
     async def change(self, session: Session, options: SessionOptions) -> None:
         """Keep other options."""
-        await anyio.to_thread.run_sync(self._save, session, options)
+        await in_storage(self._save, session, options)
         self._know(session, options)
 
     async def forget(self, session: Session) -> None:
         """Back to the defaults."""
-        await anyio.to_thread.run_sync(self._remove, session)
+        await in_storage(self._remove, session)
         self._know(session, SessionOptions())
 
     def _know(self, session: Session, options: SessionOptions) -> SessionOptions:

@@ -14,10 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-
-import anyio.to_thread
 
 from sandbox_runtime.call import END, Binding, Call, Operation, Reply, Trouble
 from sandbox_runtime.domain import Session
@@ -26,6 +23,7 @@ from service.pool.pool import Pool
 from service.sessions.call import Answer, BoundWorker, NotTaken
 from service.sessions.directory import look, open_directory
 from service.sessions.options import OptionFiles
+from service.sessions.storage import in_storage
 from service.settings import Settings
 
 _GONE = "session_gone"
@@ -156,8 +154,7 @@ class Sessions:
             worker.worn = True
         if worker.unsettled is None:
             return answer
-        look_at = partial(look, self._limits.root, session, worker.unsettled)
-        current, has_data = await anyio.to_thread.run_sync(look_at)
+        current, has_data = await in_storage(look, self._limits.root, session, worker.unsettled)
         if current:
             worker.unsettled = None if worker.had_data else worker.unsettled
             worker.had_data = has_data
@@ -211,7 +208,7 @@ class Sessions:
             self._make_room()
             self._sweep_later()
             self.workers.keep_idle(SPARE_WORKERS)
-            directory = await anyio.to_thread.run_sync(open_directory, self._limits.root, session)
+            directory = await in_storage(open_directory, self._limits.root, session)
             try:
                 # Bound at once: a worker that nobody listens to is gone with its zygote, without a word.
                 worker = await self.workers.lease(deadline)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.rest.clients import client_of
-from tests.supervisor.serving import Service
+from tests.supervisor.serving import Service, serving
 
 
 def own(client: httpx.Client) -> str:
@@ -206,3 +207,15 @@ def test_nothing_reads_across_sessions(service: Service, client: httpx.Client) -
             assert "swordfish" not in other.get(target).text, target
         for header in ("X-Session-Id2", "X-Forwarded-For", "X-Original-URL", "Cookie"):
             assert "swordfish" not in other.get("/secrets/1", headers={header: mine}).text, header
+
+
+def test_without_a_data_root_programs_run_and_sessions_say_why(tmp_path: Path) -> None:
+    root = tmp_path / "file"
+    root.touch()
+    with serving(tmp_path, LARS_DATA_ROOT=str(root)) as service, client_of(service, "none") as client:
+        assert f"no sessions: LARS_DATA_ROOT={root} cannot be written: File exists" in service.output
+        assert service.answers()
+        for method, path in (("POST", "/posts"), ("PATCH", "/posts/1"), ("GET", "/posts")):
+            answer = client.request(method, path, json=None if method == "GET" else {})
+            assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable"), path
+            assert "LARS_DATA_ROOT" in answer.json()["detail"]

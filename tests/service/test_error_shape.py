@@ -51,6 +51,7 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.Overloaded(retry_after=3),
     errors.QueueTimeout(retry_after=2),
     errors.NotReady("no worker\nhas proved itself"),
+    errors.StorageUnavailable("data cannot be kept: no space left on device"),
     errors.RunTimeout(),
 )
 COMMON = {"type", "title", "status", "detail", "code", "error", "instance", "request_id"}
