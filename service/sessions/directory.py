@@ -18,7 +18,7 @@ from pathlib import Path
 import orjson
 
 from sandbox_runtime.domain import Session
-from service.sessions.removal import remove_tree
+from service.sessions.removal import open_anyhow, remove_tree
 
 _MODE = 0o700
 _NOBODY = 65534  # whom a worker becomes where the service runs as root: sandbox_runtime.jail
@@ -168,7 +168,10 @@ def _path(root: Path, session: Session) -> Path:
 
 
 def _open(name: str, beneath: int) -> int:
-    opened = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=beneath)
+    try:
+        opened = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=beneath)
+    except PermissionError:  # its worker has changed its mode
+        opened = open_anyhow(name, beneath)
     if os.geteuid() == 0:
         os.fchown(opened, _NOBODY, _NOBODY)  # here, for another front may have made it just now
     return opened

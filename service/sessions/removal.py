@@ -20,7 +20,7 @@ def remove_tree(name: str, beneath: int) -> None:
     having heard of its end, is tried again for some seconds, and then left and logged."""
     deadline = time.monotonic() + _SECONDS
     while True:
-        top = _open(name, beneath)
+        top = open_anyhow(name, beneath)
         try:
             _empty(top)
         finally:
@@ -42,7 +42,7 @@ def _empty(top: int) -> None:
             if not is_directory:
                 os.unlink(name, dir_fd=top)
                 continue
-            inner = _open(name, top)
+            inner = open_anyhow(name, top)
             try:
                 _raise(inner, top)
             finally:
@@ -55,7 +55,7 @@ def _raise(inner: int, top: int) -> None:
         if not is_directory:
             os.unlink(name, dir_fd=inner)
             continue
-        os.close(_open(name, inner))  # its mode: rename(2) changes the entry ".." in it
+        os.close(open_anyhow(name, inner))  # its mode: rename(2) changes the entry ".." in it
         os.rename(name, f"{secrets.token_hex(8)}.up", src_dir_fd=inner, dst_dir_fd=top)
 
 
@@ -64,7 +64,7 @@ def _entries(directory: int) -> list[tuple[str, bool]]:
         return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
 
 
-def _open(name: str, beneath: int) -> int:
+def open_anyhow(name: str, beneath: int) -> int:
     """A descriptor of the directory, whose mode may have been taken from us."""
     flags = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(name, os.O_PATH | flags, dir_fd=beneath)

@@ -16,6 +16,7 @@ from sandbox_runtime.policy import findings, judge
 from tests.sandbox_runtime.policy.policy_cases import CAP, PLAN, verdict_on
 
 FACTOR = 8
+ATTEMPTS = 4
 BETWEEN = 24  # between FACTOR, which is linear, and its square
 
 
@@ -27,9 +28,13 @@ def seconds(action: Callable[[], object]) -> float:
 
 def assert_linear(action: Callable[[str], object], unit: str, count: int) -> None:
     action(unit * 100)  # what is paid once
-    small = min(seconds(lambda: action(unit * count)) for _ in range(2))
-    large = seconds(lambda: action(unit * count * FACTOR))
-    assert large / small < BETWEEN
+    ratios: list[float] = []
+    while len(ratios) < ATTEMPTS:  # a busy machine spoils one of them, the square spoils all
+        small = min(seconds(lambda: action(unit * count)) for _ in range(2))
+        ratios.append(seconds(lambda: action(unit * count * FACTOR)) / small)
+        if ratios[-1] < BETWEEN:
+            return
+    pytest.fail(f"{FACTOR} times the length cost {ratios} times the work")
 
 
 @pytest.mark.parametrize(
