@@ -86,7 +86,8 @@ def _ignore(stream: object, error: BaseException) -> None:
 def _complain_of(stream: object, error: BaseException) -> None:
     """PyErr_WriteUnraisable, which a program can no longer have replaced by a hook that would be of use."""
     below = error.__traceback__.tb_next if error.__traceback__ else None
-    _complain(f"Exception ignored in: {safe_repr(stream)}")
+    where = "on flushing sys.stdout:" if sys.version_info >= (3, 13) else f"in: {safe_repr(stream)}"
+    _complain(f"Exception ignored {where}")
     _display(error.with_traceback(below))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,12 +34,10 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
 
 def _no_sessions(root: Path) -> str:
     """A line on why there are none, "" where there are. Programs run without a data root."""
-    try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=root):
-            return ""
-    except OSError as error:
-        return f"\n  no sessions: LARS_DATA_ROOT={root} cannot be written: {error.strerror}"
+    nearest = next(path for path in (root, *root.absolute().parents) if path.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return ""
+    return f"\n  no sessions: LARS_DATA_ROOT={root} cannot be written: {nearest} is no directory of ours"
 
 
 def _print_ready(url: str, hello: Hello, storage: str) -> None:

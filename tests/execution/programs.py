@@ -94,6 +94,8 @@ DIFFERENCES: Mapping[str, Difference] = {
     "exit_in_atexit": Difference(_FRAME),
     "del_at_exit_raises": Difference(_FINALIZED),
     "del_in_module_attribute": Difference(_FINALIZED),
+    "stdout_descriptor_closed": Difference(_FINALIZED, since=(3, 13)),
+    "stdout_descriptor_closed_and_exit": Difference(_FINALIZED, since=(3, 13)),
     "thread_in_atexit": Difference(_FINALIZED, since=(3, 12), before=(3, 13)),
     "exit_huge": Difference("Odd exit statuses print nothing", since=(3, 12)),
     "exit_negative_huge": Difference("Odd exit statuses print nothing", since=(3, 12)),
