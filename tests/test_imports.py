@@ -38,6 +38,7 @@ IMPORTS: Mapping[str, Imports] = {
                 "sandbox_runtime",  # the package itself: only to find its directory
                 "sandbox_runtime.call",
                 "sandbox_runtime.domain",
+                "sandbox_runtime.foreign_keys",
                 "sandbox_runtime.job",
                 "sandbox_runtime.layers",
                 "sandbox_runtime.wire",

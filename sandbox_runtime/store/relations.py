@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from sandbox_runtime.foreign_keys import foreign_keys, member_path, singular
 from sandbox_runtime.store import rows
 from sandbox_runtime.store.catalog import Collection, check_name
 from sandbox_runtime.store.encoding import Record, decode_all
@@ -18,57 +19,13 @@ from sandbox_runtime.store.paths import Path, parse_path
 if TYPE_CHECKING:
     from sandbox_runtime.store.database import SessionDatabase
 
-_IRREGULAR = {
-    "people": "person",
-    "children": "child",
-    "men": "man",
-    "women": "woman",
-    "mice": "mouse",
-    "geese": "goose",
-    "feet": "foot",
-    "teeth": "tooth",
-    "movies": "movie",
-    "cookies": "cookie",
-    "indices": "index",
-    "vertices": "vertex",
-    "matrices": "matrix",
-    "data": "datum",
-    "news": "news",
-    "series": "series",
-    "species": "species",
-}
-_SIBILANTS = ("ses", "xes", "zes", "ches", "shes")
-# Words of that ending whose singular has the e.
-_KEEP_E = tuple(
-    """
-    houses cases phases bases courses purchases releases licenses responses expenses uses causes clauses
-    purposes nurses horses caches sizes prizes exercises franchises leases diseases roses
-    """.split()
-)
 # Each id is up to two bound values, and SQLite takes 32,766.
 _CHUNK = 10_000
 
 
-def singular(name: str) -> str:
-    """The singular of an English plural, by rule; a word that is none stays as it is."""
-    lower = name.lower()
-    for plural, single in _IRREGULAR.items():
-        start = len(name) - len(plural)
-        if lower.endswith(plural) and (name[start].isupper() or start == 0 or not name[start - 1].isalpha()):
-            return name[:start] + (single.capitalize() if name[start].isupper() else single)
-    if lower.endswith("ies") and len(name) > 4:
-        return name[:-3] + "y"
-    if lower.endswith(_SIBILANTS) and not lower.endswith(_KEEP_E):
-        return name[:-2]
-    if len(name) > 1 and lower.endswith("s") and not lower.endswith(("ss", "us", "is")):
-        return name[:-1]
-    return name
-
-
-def foreign_keys(parent: str) -> tuple[Path, Path]:
-    """The fields of a child that may hold the id of its parent: ``projectId`` and ``project_id``."""
-    name = singular(parent).replace("\\", "\\\\").replace(".", "\\.")
-    return parse_path(name + "Id"), parse_path(name + "_id")
+def _key_paths(parent: str) -> list[Path]:
+    """The fields of a child that may hold the id of its parent."""
+    return [parse_path(member_path(key)) for key in foreign_keys(parent)]
 
 
 def embedded(database: SessionDatabase, parent: str, records: list[Record], child: str) -> list[Record]:
@@ -76,7 +33,7 @@ def embedded(database: SessionDatabase, parent: str, records: list[Record], chil
     collection = database.catalog.find(check_name(child))
     children: defaultdict[str, dict[str, Record]] = defaultdict(dict)
     ids = _distinct(record.get("id") for record in records)
-    for key in foreign_keys(parent) if collection is not None else ():
+    for key in _key_paths(parent) if collection is not None else ():
         for found in _pointing(database, collection, key, ids):
             children[str(found.get(key.parts[0]))].setdefault(str(found["id"]), found)
     none: dict[str, Record] = {}
@@ -114,12 +71,12 @@ def delete_with_children(database: SessionDatabase, name: str, identifier: Id) -
         rows.remove(database.connection, collection, row)
         for other in names:
             child = database.catalog.find(other)
-            for key in foreign_keys(owner) if child is not None and child.count else ():
+            for key in _key_paths(owner) if child is not None and child.count else ():
                 todo.extend((other, found["id"]) for found in _pointing(database, child, key, [doomed]))
 
 
 def _pointer(record: Record, parent: str) -> object:
-    own, other = (record.get(key.parts[0]) for key in foreign_keys(parent))
+    own, other = (record.get(key.parts[0]) for key in _key_paths(parent))
     return other if own is None else own
 
 

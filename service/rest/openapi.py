@@ -15,10 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from sandbox_runtime.foreign_keys import foreign_keys
 from service import __version__
 from service.errors import BadRequest
 from service.rest.builtin.default_dialect import RULES, Rule
-from service.rest.builtin.relations import foreign_keys
 from service.rest.builtin.route import METHODS, Kind
 from service.rest.builtin.text import url_path
 from service.rest.identity import HEADER

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from sandbox_runtime.foreign_keys import foreign_keys
 from service.rest.builtin import objects
 from service.rest.builtin.bodies import need_json, need_object_or_array
 from service.rest.builtin.conditions import check_match, check_none_match
 from service.rest.builtin.draft import Draft
 from service.rest.builtin.pages import MAX_ATTACHED
 from service.rest.builtin.parents import add_key, enter_parents, key_for, with_parent
-from service.rest.builtin.relations import foreign_keys
 from service.rest.builtin.text import BODY, NONE, OWN_ID, escaped, literal, url_path
 from service.rest.plan import NotExpressible, Plan
 

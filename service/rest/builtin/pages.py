@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from sandbox_runtime.foreign_keys import member_path
 from service.errors import BadRequest
 from service.rest.builtin.draft import Draft
 from service.rest.builtin.query import refuse_parameter
-from service.rest.builtin.relations import member_path
 from service.rest.builtin.text import literal, mapping, parameter
 
 MAX_ATTACHED = 10

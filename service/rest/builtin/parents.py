@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sandbox_runtime.foreign_keys import member_path
 from service.rest.builtin.draft import Draft
-from service.rest.builtin.relations import member_path
 from service.rest.builtin.text import collection, literal, segment
 
 

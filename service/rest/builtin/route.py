@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from service.rest.builtin.relations import foreign_keys
+from sandbox_runtime.foreign_keys import foreign_keys
 from service.rest.shape import SEARCH
 
 Kind = Literal["root", "collection", "item", "search"]

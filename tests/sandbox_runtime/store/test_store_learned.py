@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from sandbox_runtime.foreign_keys import singular
 from sandbox_runtime.store.database import SessionDatabase
 from sandbox_runtime.store.learned import Learned
-from sandbox_runtime.store.relations import singular
 
 
 @pytest.fixture

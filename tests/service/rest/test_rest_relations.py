@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sandbox_runtime.store import relations as of_store
-from service.rest.builtin import relations
 from tests.service.rest.sessions import Session
 
 
@@ -143,21 +139,6 @@ def test_delete_cascades_when_asked(projects: Session) -> None:
     assert projects.send("GET", "/tasks").body["page"]["total"] == 2
     assert projects.send("DELETE", "/projects/two?cascade=true").status == 204
     assert [task["id"] for task in projects.send("GET", "/tasks").body["items"]] == [1]
-
-
-_WORDS = st.one_of(
-    st.text(min_size=1, max_size=12),
-    st.from_regex(r"[A-Za-z]{0,5}(ies|ses|xes|ches|ss|us|is|s|people|data|houses)", fullmatch=True),
-    st.sampled_from([*of_store._IRREGULAR, *of_store._KEEP_E]),
-)
-
-
-@given(_WORDS)
-def test_the_store_has_the_same_foreign_keys(name: str) -> None:
-    """Front and store may not import each other, and must agree on every name."""
-    assert relations.singular(name) == of_store.singular(name)
-    expected = [relations.member_path(key) for key in relations.foreign_keys(name)]
-    assert [key.text for key in of_store.foreign_keys(name)] == expected
 
 
 def test_the_other_spelling_of_a_foreign_key(session: Session) -> None:

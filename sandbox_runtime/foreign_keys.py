@@ -1,8 +1,5 @@
 """How one collection points at another: the foreign key of ``/projects/1/tasks`` is ``projectId``, or
-``project_id`` where a collection spells it so.
-
-The store embeds, expands and cascades by the same names, and may not be imported here: a test holds the two
-together.
+``project_id`` where a collection spells it so. Pure; planner and store go by the same names.
 """
 
 from __future__ import annotations
