@@ -13,25 +13,31 @@ import structlog
 
 log = structlog.get_logger(__name__)
 _SECONDS = 5.0
+_PAUSE = 0.005
 
 
 def remove_tree(name: str, beneath: int) -> None:
-    """Remove the directory ``name`` of the directory ``beneath``. One that a worker goes on writing to, not
-    having heard of its end, is tried again for some seconds, and then left and logged."""
+    """Remove the directory ``name`` of the directory ``beneath``. One in which a worker goes on making and
+    removing files, not having heard of its end, is tried again for some seconds, and then left and logged."""
     deadline = time.monotonic() + _SECONDS
     while True:
-        top = open_anyhow(name, beneath)
         try:
-            _empty(top)
-        finally:
-            os.close(top)
-        try:
-            os.rmdir(name, dir_fd=beneath)
+            _remove(name, beneath)
             return
         except OSError as error:
             if time.monotonic() > deadline:
                 log.error("session_left_over", directory=name, reason=str(error))
                 return
+            time.sleep(_PAUSE)
+
+
+def _remove(name: str, beneath: int) -> None:
+    top = open_anyhow(name, beneath)
+    try:
+        _empty(top)
+    finally:
+        os.close(top)
+    os.rmdir(name, dir_fd=beneath)
 
 
 def _empty(top: int) -> None:
