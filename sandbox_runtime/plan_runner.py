@@ -82,11 +82,12 @@ class PlanRunner:
             "session_store": sessions,
             "make_response": make_response,
         }
+        code = self._code(call)
         try:
-            exec(self._code(call), namespace)  # noqa: S102 - a plan, judged, in the jail
+            exec(code, namespace)  # noqa: S102 - a plan, judged, in the jail
         except StoreError:
             raise
-        except Exception as error:
+        except Exception as error:  # a plan may raise anything; it is raised again as its failure
             self._out_of_memory = isinstance(error, MemoryError)
             raise _Failed(f"the plan raised {type_name(error)}: {error}"[:_LONGEST]) from error
         return self._checked(namespace.get("REPLY"))

@@ -33,7 +33,13 @@ OWNED = (
     OwnedRoute("/_/sessions/{session}", sessions.session, methods=["GET", "PATCH", "DELETE"]),
 )
 # What lies beside and below the paths above is nobody's resource: "/execute/" must not become a collection.
-NAMES = frozenset(route.path.split("/")[1] for route in OWNED)
+# Nor may what other versions of this service serve: data under such a name would be out of reach there.
+NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(
+    (
+        *("agent", "docs", "function", "generate-and-execute", "list-functions", "load-function", "metrics"),
+        *("redoc", "unload-function", "uploads"),
+    )
+)
 RESERVED = Route("/{path:path}", resources.reserved, methods=list(resources.METHODS))
 RESOURCES = CatchAllRoute(resources.rest, resources.METHODS, NAMES)
 ROUTES = (RESOURCES, *OWNED, RESERVED)

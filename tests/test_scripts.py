@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.service_process import running_service
+
 ROOT = Path(__file__).resolve().parent.parent
 SHELL_SCRIPTS = [*sorted((ROOT / "scripts").glob("*.sh")), ROOT / ".ci" / "run"]
 COMMANDS = [path for path in SHELL_SCRIPTS if path.name != "_venv.sh"] + [ROOT / "scripts" / "test_api.py"]
@@ -222,3 +224,13 @@ def test_curl_script_keeps_the_replies(tmp_path: Path) -> None:
         f"{name}{end}" for name in names for end in (".json", ".headers")
     }
     assert all(path.read_bytes() == b'{"stdout": "kept"}' for path in results.glob("*.json"))
+
+
+def test_both_scripts_pass_against_the_service(tmp_path: Path) -> None:
+    """What it does not offer is told, and is no failure."""
+    with running_service(tmp_path) as service:
+        python = run("scripts/test_api.py", "--url", service.url)
+        curl = run("scripts/run_api_tests.sh", service.url)
+    assert (python.returncode, curl.returncode) == (0, 0), python.stdout + curl.stdout
+    assert "FAIL" not in python.stdout + curl.stdout
+    assert python.stdout.splitlines()[-1] == "20 passed, 0 failed, 1 not offered by this server"

@@ -394,6 +394,7 @@ async def test_a_zygote_that_asks_for_workers_is_let_go(stage: Stage) -> None:
     zygote = stage.add()
     zygote.say(Spawn(1, "oneshot"))
     await until(lambda: stage.broken == [1], "it is reported")
+    assert zygote.let_go
 
 
 async def test_a_zygote_that_dies_as_it_gives_a_worker_costs_the_job_nothing(stage: Stage) -> None:

@@ -149,7 +149,20 @@ def test_paths_of_other_services(method: str, path: str, allow: set[str], client
     assert set(answer.headers["allow"].split(", ")) == allow
 
 
-@pytest.mark.parametrize("path", ["/_/nope", "/execute/", "/execute/1", "/health/x", "/_", "/_/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_/nope",
+        "/execute/",
+        "/execute/1",
+        "/health/x",
+        "/_",
+        "/_/",
+        "/generate-and-execute",
+        "/function/a/b",
+        "/metrics",
+    ],
+)
 def test_names_of_other_services_are_no_collections(path: str, client: httpx.Client) -> None:
     for method in ("GET", "POST", "DELETE"):
         answer = client.request(method, path, json={} if method == "POST" else None)

@@ -98,12 +98,17 @@ def test_an_action_may_put_another_socket_under_the_number_of_a_closed_one(
 def test_muting_twice_or_after_closing_is_harmless(
     loop: Loop, pairs: list[tuple[socket.socket, socket.socket]]
 ) -> None:
-    reader = pairs[0][0]
-    loop.watch(reader, lambda: None)
+    heard: list[str] = []
+    reader, writer = pairs[0]
+    loop.watch(reader, lambda: heard.append("muted"))
+    writer.send(b"x")
     loop.mute(reader)
     loop.mute(reader)
+    loop.after(0.0, lambda: heard.append("turned"))
+    loop.turn()
     reader.close()
     loop.mute(reader)
+    assert heard == ["turned"]
 
 
 def test_timers_fire_in_order_of_time_and_once(loop: Loop) -> None:
