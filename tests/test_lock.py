@@ -31,7 +31,8 @@ def project() -> dict[str, list[str]]:
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Name to version. Fails on any line that is not a comment, a pin that continues, or a hash."""
+    """Name, with its marker where there is one, to version. Fails on any line that is not a comment, a pin
+    that continues, or a hash."""
     found: dict[str, str] = {}
     hashed = True
     for line in (ROOT / lock).read_text().splitlines():
@@ -39,8 +40,9 @@ def pins(lock: str) -> dict[str, str]:
             continue
         if entry := ENTRY.match(line):
             assert hashed, f"{lock}: the entry before {line!r} has no hash"
-            assert entry["name"] not in found, f"{lock}: {entry['name']} is pinned twice"
-            found[entry["name"]] = entry["version"]
+            name = f"{entry['name']} ; {entry['marker']}" if entry["marker"] else entry["name"]
+            assert name not in found, f"{lock}: {name} is pinned twice"
+            found[name] = entry["version"]
             hashed = False
         else:
             assert HASH.match(line), f"{lock}: {line!r} is neither a pin nor a sha256"
@@ -74,8 +76,8 @@ def test_dev_lock_contains_the_runtime_lock() -> None:
 
 
 def test_dev_tools_are_not_in_the_runtime_lock() -> None:
-    """The service installs nothing that only tests need."""
-    tools = {canonicalize_name(Requirement(text).name) for text in project()["dev"]}
+    """The service installs nothing that only tests need; limits needs packaging too."""
+    tools = {canonicalize_name(Requirement(text).name) for text in project()["dev"]} - {"packaging"}
     assert tools.isdisjoint(pins(LOCKS[0]))
 
 

@@ -29,7 +29,10 @@ if pid:
     os._exit(0)
 control.recv(1 << 20) == b"go" or control.recv(16)
 layers = [LayerState(layer, True).as_json() for layer in Layer]
-control.send(json.dumps({"t": "hello", "layers": layers, "modules": []}).encode())
+try:
+    control.send(json.dumps({"t": "hello", "layers": layers, "modules": []}).encode())
+except BrokenPipeError:  # the other one was enough to end the service
+    os._exit(0)
 """
 
 
