@@ -7,6 +7,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
+from service.access import endpoints as keys
+from service.access.gate import Open
+from service.access.scopes import Scope
 from service.execution.endpoint import execute
 from service.http.access_log import AccessLogMiddleware
 from service.http.exceptions import EXCEPTION_HANDLERS, ErrorMiddleware
@@ -18,19 +21,24 @@ from service.sessions import endpoints as sessions
 from service.state import ServiceState
 from service.system import endpoints as system
 
+GET, POST = ("GET",), ("POST",)
 OWNED = (
-    OwnedRoute("/execute", execute, methods=["POST"]),
-    OwnedRoute("/health", system.health, methods=["GET"]),
-    OwnedRoute("/healthz", system.healthz, methods=["GET"]),
-    OwnedRoute("/readyz", system.readyz, methods=["GET"]),
-    OwnedRoute("/capabilities", system.show_capabilities, methods=["GET"]),
-    OwnedRoute("/openapi.json", system.openapi, methods=["GET"]),
-    OwnedRoute("/_/plans", plans.list_plans, methods=["GET"]),
-    OwnedRoute("/_/plans/{plan}", plans.show_plan, methods=["GET"]),
-    OwnedRoute("/_/sessions/{session}/fork", sessions.fork, methods=["POST"]),
-    OwnedRoute("/_/sessions/{session}/export", sessions.export, methods=["GET"]),
-    OwnedRoute("/_/sessions/{session}/import", sessions.import_data, methods=["POST"]),
-    OwnedRoute("/_/sessions/{session}", sessions.session, methods=["GET", "PATCH", "DELETE"]),
+    OwnedRoute("/execute", execute, POST, Scope.EXECUTE),
+    OwnedRoute("/health", system.health, GET, Open.HEALTH),
+    OwnedRoute("/healthz", system.healthz, GET, Open.HEALTH),
+    OwnedRoute("/readyz", system.readyz, GET, Open.HEALTH),
+    OwnedRoute("/capabilities", system.show_capabilities, GET, Open.DOCS),
+    OwnedRoute("/openapi.json", system.openapi, GET, Open.DOCS),
+    OwnedRoute("/_/keys", keys.keys, ("GET", "POST"), Scope.ADMIN),
+    OwnedRoute("/_/keys/{key}/rotate", keys.rotate, POST, Scope.ADMIN),
+    OwnedRoute("/_/keys/{key}/usage", keys.usage, GET, Scope.ADMIN),
+    OwnedRoute("/_/keys/{key}", keys.key, ("GET", "DELETE"), Scope.ADMIN),
+    OwnedRoute("/_/plans", plans.list_plans, GET, Scope.PLANS),
+    OwnedRoute("/_/plans/{plan}", plans.show_plan, GET, Scope.PLANS),
+    OwnedRoute("/_/sessions/{session}/fork", sessions.fork, POST, Scope.SESSIONS),
+    OwnedRoute("/_/sessions/{session}/export", sessions.export, GET, Scope.SESSIONS),
+    OwnedRoute("/_/sessions/{session}/import", sessions.import_data, POST, Scope.SESSIONS),
+    OwnedRoute("/_/sessions/{session}", sessions.session, ("GET", "PATCH", "DELETE"), Scope.SESSIONS),
 )
 # What lies beside and below the paths above is nobody's resource: "/execute/" must not become a collection.
 # Nor may what other versions of this service serve: data under such a name would be out of reach there.
@@ -41,7 +49,7 @@ NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(
     )
 )
 RESERVED = Route("/{path:path}", resources.reserved, methods=list(resources.METHODS))
-RESOURCES = CatchAllRoute(resources.rest, resources.METHODS, NAMES)
+RESOURCES = CatchAllRoute(resources.rest, resources.METHODS, NAMES, Scope.REST)
 ROUTES = (RESOURCES, *OWNED, RESERVED)
 
 

@@ -31,6 +31,33 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Rewrite the program at `line` and `column`, or ask for a policy that allows it.",
         ("verdict", "rule", "line", "column"),
     ),
+    errors.KeyMissing: Advice(
+        "The path needs a key, and none came.",
+        "Send the key as `X-API-Key` or `Authorization: Bearer`; `lars keys add` makes one.",
+    ),
+    errors.KeyMalformed: Advice(
+        "What came has not the form of a key, or its checksum shows a typo.",
+        "Send the whole key, as it was shown when it was made.",
+    ),
+    errors.KeyUnknown: Advice(
+        "There is no such key. A known id with another secret is told the same.",
+        "Ask the operator for a key.",
+    ),
+    errors.KeyRevoked: Advice("The key has been revoked.", "Ask the operator for another key."),
+    errors.KeyExpired: Advice(
+        "The key's time is over, or the key was rotated and the time of the old secret is over.",
+        "Use the new secret, or ask the operator for one.",
+    ),
+    errors.ScopeMissing: Advice(
+        "The key is good, but has not the scope that the path needs.",
+        "Use a key that has `scope`, or have one made.",
+        ("scope",),
+    ),
+    errors.KeysUnavailable: Advice(
+        "The control database cannot be read, so that a revoked key could pass. Nobody is let in.",
+        "The operator makes the database of `LARS_DATABASE_URL` reachable.",
+        ("retry_after",),
+    ),
     errors.NotFound: Advice("Nothing is served at this path.", "Check the path."),
     errors.Conflict: Advice("What is there stands against the request.", "Follow `detail`."),
     errors.IdempotencyConflict: Advice(

@@ -6,6 +6,13 @@
     │   ├── BadRequest
     │   │   └── MalformedJson
     │   ├── PolicyRefused
+    │   ├── Unauthorized             no key, or none that is good
+    │   │   ├── KeyMissing
+    │   │   ├── KeyMalformed
+    │   │   ├── KeyUnknown
+    │   │   ├── KeyRevoked
+    │   │   └── KeyExpired
+    │   ├── ScopeMissing
     │   ├── NotFound
     │   ├── Conflict
     │   │   └── IdempotencyConflict
@@ -17,7 +24,8 @@
         ├── TryLater
         │   ├── Overloaded
         │   ├── QueueTimeout
-        │   └── NotReady
+        │   ├── NotReady
+        │   └── KeysUnavailable
         ├── StorageUnavailable
         ├── PlanFailed
         ├── PlanRefused
@@ -94,6 +102,45 @@ class PolicyRefused(RequestError):
 
     def __init__(self, detail: str, *, rule: str, line: int | None, column: int | None) -> None:
         super().__init__(detail, extra={"verdict": "rejected", "rule": rule, "line": line, "column": column})
+
+
+class Unauthorized(RequestError):
+    """The caller has not shown a key that is good here (RFC 6750 section 3)."""
+
+    challenge: ClassVar[str] = 'Bearer realm="lars", error="invalid_token"'
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": self.challenge})
+
+
+class KeyMissing(Unauthorized):
+    """No key came."""
+
+    challenge = 'Bearer realm="lars"'
+
+
+class KeyMalformed(Unauthorized):
+    """What came has not the form of a key, or its checksum is wrong."""
+
+
+class KeyUnknown(Unauthorized):
+    """There is no such key; also said of a known key's id with another secret."""
+
+
+class KeyRevoked(Unauthorized):
+    """The key has been revoked."""
+
+
+class KeyExpired(Unauthorized):
+    """The key's time is over, or a rotation has replaced this secret."""
+
+
+class ScopeMissing(RequestError):
+    """The key is good, but not for this."""
+
+    def __init__(self, detail: str, *, scope: str) -> None:
+        challenge = f'Bearer realm="lars", error="insufficient_scope", scope="{scope}"'
+        super().__init__(detail, extra={"scope": scope}, headers={"WWW-Authenticate": challenge})
 
 
 class NotFound(RequestError):
@@ -226,6 +273,12 @@ class NotReady(TryLater):
     usual = "no worker is ready to run programs"
 
 
+class KeysUnavailable(TryLater):
+    """The control database has not been readable for so long that a revocation could have been missed."""
+
+    usual = "the service cannot read its keys, so it lets nobody in"
+
+
 class WorkerLost(ServiceError):
     """The worker died without an account of the program."""
 
@@ -279,6 +332,12 @@ class Kind:
 KINDS: Final[Mapping[type[LarsError], Kind]] = {
     BadRequest: Kind(400, "bad_request", "Bad request"),
     MalformedJson: Kind(400, "malformed_json", "The body is not JSON"),
+    KeyMissing: Kind(401, "key_missing", "A key is required"),
+    KeyMalformed: Kind(401, "key_malformed", "Not a key"),
+    KeyUnknown: Kind(401, "key_unknown", "Unknown key"),
+    KeyRevoked: Kind(401, "key_revoked", "The key was revoked"),
+    KeyExpired: Kind(401, "key_expired", "The key has expired"),
+    ScopeMissing: Kind(403, "scope_missing", "The key is not for this"),
     PolicyRefused: Kind(403, "policy_refused", "The policy refused the program"),
     NotFound: Kind(404, "not_found", "Not found"),
     MethodNotAllowed: Kind(405, "method_not_allowed", "Method not allowed"),
@@ -295,6 +354,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     Overloaded: Kind(503, "overloaded", "Overloaded"),
     QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
     NotReady: Kind(503, "not_ready", "Not ready"),
+    KeysUnavailable: Kind(503, "keys_unavailable", "Keys cannot be checked"),
     StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
     RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
 }

@@ -1,4 +1,4 @@
-"""One front: ``python -m service.front LISTENER_FD CONTROL_FD``, started by the supervisor.
+"""One front: ``python -m service.front LISTENER_FD CONTROL_FD SECRETS_FD``, started by the supervisor.
 
 It serves HTTP on the socket it inherited and meets zygotes as the supervisor introduces them. It ends with
 SIGTERM, with the supervisor's end of the control socket, and with the supervisor itself.
@@ -21,6 +21,7 @@ import uvloop
 from sandbox_runtime.domain import WORKER_KINDS
 from sandbox_runtime.layers import states_from_json
 from service.app import create_app
+from service.handover import take
 from service.http.protocol import ProblemProtocol
 from service.pool.channel import Channel
 from service.pool.pool import Pool, PoolSize
@@ -145,7 +146,7 @@ def main() -> None:
     listener, control = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     for inherited in (listener, control):
         os.set_inheritable(inherited.fileno(), False)
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env({**os.environ, **take(int(sys.argv[3]))})
     configure_logging(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, listener, control))

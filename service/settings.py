@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 from sandbox_runtime.layers import Layer
+from service.access.gate import Need
 from service.env_file import load_env_file
+from service.secret import Secret
 from service.settings_parsers import SettingsError
 from service.settings_read import Conflict, conflicting, out_of_order, read_table, unknown
 from service.settings_table import OF_SCRIPTS, ORDERED, SETTINGS, Computed, Setting
@@ -69,6 +71,9 @@ class Settings:
     session_workers: int
     default_session: str | None
     cors_origins: tuple[str, ...]
+    auth_token: Secret | None
+    stargate_api_key: Secret | None
+    public: frozenset[Need]
     session_queue: int
     session_idle: float
     session_expiry: float

@@ -7,7 +7,7 @@ problem found in one reading.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,7 @@ _INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.:_%-]{1,255}", re.ASCII)
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}", re.ASCII)
+_TOKEN = re.compile(r"[!-~]{1,512}", re.ASCII)
 _SESSION_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 NOTHING = "none"
 N = TypeVar("N", int, float)
@@ -99,9 +100,27 @@ def path() -> Parser:
     return Parser("a path (if it starts with ~, one whose home directory is known)", read)
 
 
-def secret() -> Parser:
-    """Any text, kept as a ``Secret``."""
-    return Parser("a text", Secret)
+def token() -> Parser:
+    """A secret that travels in a header, kept as a ``Secret``; None for ``none``."""
+
+    def read(text: str) -> Secret | None:
+        return None if text.lower() == NOTHING else Secret(_matched(_TOKEN, text))
+
+    return Parser(f"1 to 512 visible ASCII characters without blanks; or {NOTHING}", read)
+
+
+def names(known: Mapping[str, object]) -> Parser:
+    """Keys of ``known`` separated by commas, or ``none``; read as the frozenset of their values."""
+
+    def read(text: str) -> frozenset[object]:
+        if text.lower() == NOTHING:
+            return frozenset()
+        chosen = [name.strip().lower() for name in text.split(",")]
+        if not known.keys() >= set(chosen):
+            raise ValueError(text)
+        return frozenset(known[name] for name in chosen)
+
+    return Parser(f"a comma-separated list of {', '.join(known)}; or {NOTHING}", read)
 
 
 def layers(known: Sequence[Layer]) -> Parser:

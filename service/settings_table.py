@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox_runtime.layers import DEFAULT_FLOOR, Layer
 from service import settings_parsers as parsers
+from service.access.gate import PUBLIC_NAMES
 from service.settings_parsers import Parser
 
 PREFIX = "LARS_"
@@ -287,6 +288,29 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Web pages of which origins may use the service from a browser (CORS, without credentials).",
         parsers.origins(),
+    ),
+    Setting(
+        "LARS_AUTH_TOKEN",
+        "none",
+        "",
+        "A key for resources (scope rest), beside those that lars keys makes.",
+        parsers.token(),
+        secret=True,
+    ),
+    Setting(
+        "STARGATE_API_KEY",
+        "none",
+        "",
+        "A key for loading functions (scope functions:write), beside those that lars keys makes.",
+        parsers.token(),
+        secret=True,
+    ),
+    Setting(
+        "LARS_PUBLIC",
+        ",".join(PUBLIC_NAMES),
+        "",
+        "What needs no key also when there are keys. docs means GET /capabilities and /openapi.json.",
+        parsers.names(PUBLIC_NAMES),
     ),
     Setting(
         "LARS_SESSION_QUEUE",

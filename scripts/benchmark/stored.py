@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sandbox_runtime.domain import Session
 from sandbox_runtime.store.database import SessionDatabase
-from service.rest.identity import ANONYMOUS
+from service.access.principal import ANONYMOUS
 from service.sessions.directory import DATA, open_directory
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW

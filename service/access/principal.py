@@ -47,11 +47,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. ``name``: ``key:ID``, ``env:VARIABLE``, or who a caller of an open service says it is.
-    ``sunset``: when the secret that came will no longer be taken, after a rotation."""
+    """Who asks. ``name``: ``key:ID``, ``env:VARIABLE``, or who a caller of an open service says it is;
+    ``keyed`` tells the first two from the last. ``sunset``: when the secret that came will no longer be taken,
+    after a rotation."""
 
     name: str
     scopes: frozenset[Scope]
+    keyed: bool = True
     rates: Rates = UNLIMITED
     policy: Policy | None = None
     key_id: str | None = None

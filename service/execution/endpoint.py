@@ -15,9 +15,6 @@ from service.http.record import record_of
 from service.pool.job import Outcome
 from service.state import state_of
 
-ANONYMOUS = "anonymous"  # nobody has to say who they are yet
-
-
 async def execute(request: Request) -> Response:
     """POST /execute."""
     began = edge()
@@ -36,7 +33,6 @@ async def execute(request: Request) -> Response:
 
 def _record(request: Request, outcome: Outcome) -> None:
     record = record_of(request.scope)
-    record.principal = ANONYMOUS
     record.domain = OneShot.kind
     record.verdict = outcome.verdict
     record.queue_ms = outcome.timing.queue * 1000

@@ -205,8 +205,8 @@ def _policy(value: Any, settings: Settings) -> str:
         raise _Wrong("is not a policy", f"send one of {', '.join(_POLICIES)}")
     if _POLICIES.index(value) < _POLICIES.index(settings.execute_policy):
         raise _Wrong(
-            f"is wider than this server's {settings.execute_policy}",
-            "a request may only tighten the policy; leave it out, or have LARS_EXECUTE_POLICY changed",
+            f"is wider than {settings.execute_policy}, which is what this server or key allows",
+            "a request may only tighten the policy; leave it out, or have LARS_EXECUTE_POLICY or the key changed",
             settings.execute_policy,
         )
     return str(value)

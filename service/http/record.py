@@ -19,6 +19,7 @@ class RequestRecord:
     queue_ms: float | None = None
     bind_ms: float | None = None
     run_ms: float | None = None
+    cpu_ms: float | None = None
     disconnected: bool = False
 
     def as_fields(self) -> dict[str, object]:

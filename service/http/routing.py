@@ -1,4 +1,4 @@
-"""Routes that a catch-all must not answer for, and the catch-all."""
+"""Routes that say what a caller must be allowed, routes that a catch-all must not answer for, the catch-all."""
 
 from __future__ import annotations
 
@@ -6,10 +6,28 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
+
+from service.access.gate import Need
+from service.state import passage_of
 
 
-class OwnedRoute(Route):
+class KeyedRoute(Route):
+    """Its endpoint runs for callers who may do what it ``needs``. A method that it has not is 405 for all."""
+
+    def __init__(self, path: str, endpoint: Any, methods: Sequence[str], needs: Need) -> None:
+        super().__init__(path, endpoint, methods=list(methods))
+        self.needs = needs
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Through the passage of this front."""
+        if self.methods and scope["method"] not in self.methods:
+            await super().handle(scope, receive, send)
+        else:
+            await passage_of(scope).through(self, scope, receive, send)
+
+
+class OwnedRoute(KeyedRoute):
     """A path that is this endpoint's for every method: the others than its own are answered 405."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -18,11 +36,13 @@ class OwnedRoute(Route):
         return (Match.FULL if match is Match.PARTIAL else match), child_scope
 
 
-class CatchAllRoute(Route):
+class CatchAllRoute(KeyedRoute):
     """Every path whose first segment is not one of ``taken``. Comes first: it asks no other route."""
 
-    def __init__(self, endpoint: Any, methods: Sequence[str], taken: Collection[str]) -> None:
-        super().__init__("/{path:path}", endpoint, methods=list(methods))
+    def __init__(
+        self, endpoint: Any, methods: Sequence[str], taken: Collection[str], needs: Need
+    ) -> None:
+        super().__init__("/{path:path}", endpoint, methods, needs)
         self._taken = frozenset(taken)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -61,7 +61,7 @@ async def _parse(request: Request) -> _Request:
     state = state_of(request)
     session = session_of(request, state.settings.default_session)
     record = record_of(request.scope)
-    record.principal, record.domain = session.principal, session.kind
+    record.domain = session.kind
     options = await state.sessions.options.of(session)
     body = await read_body(request, state.settings.max_body_bytes)
     scope = request.scope

@@ -3,43 +3,32 @@ sessions."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from starlette.requests import Request
 
 from sandbox_runtime.domain import Session
+from service.access.passage import principal_of
+from service.access.principal import ANONYMOUS
+from service.access.scopes import Scope
 from service.errors import BadRequest
 
 HEADER = "X-Session-ID"
-ANONYMOUS = "anonymous"
 DERIVED = "default"
 _ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 _FORM = "1 to 128 of A-Z a-z 0-9 . _ ~ -"
 
 
-def principal_of(request: Request) -> str:
-    """Who asks: a digest of the credential, so that no secret is in a log."""
-    given = [*request.headers.getlist("authorization"), *request.headers.getlist("x-api-key")]
-    if not given:
-        return ANONYMOUS
-    if len(given) > 1:
-        raise BadRequest(
-            f"{len(given)} credentials came (Authorization, X-API-Key); send the one whose sessions are meant"
-        )
-    (credential,) = given
-    return f"bearer:{hashlib.sha256(credential.encode('latin-1')).hexdigest()[:32]}"
-
-
 def has_session(request: Request) -> bool:
-    """Whether the caller says whose session it is."""
-    return HEADER in request.headers or principal_of(request) != ANONYMOUS
+    """Whether the caller says whose session it is, and may use it."""
+    principal = principal_of(request)
+    return Scope.REST in principal.scopes and (HEADER in request.headers or principal.name != ANONYMOUS)
 
 
 def session_of(request: Request, default: str | None = None) -> Session:
     """From X-Session-ID, else from the credential, else ``default``. BadRequest when there is none of them,
     or the id is none."""
-    principal = principal_of(request)
+    principal = principal_of(request).name
     given = request.headers.getlist(HEADER)
     if not given and principal != ANONYMOUS:
         return Session(principal, DERIVED)
@@ -47,7 +36,7 @@ def session_of(request: Request, default: str | None = None) -> Session:
         return Session(principal, default)
     if not given:
         raise BadRequest(
-            f"no session: there is no header {HEADER}, and no Authorization to derive one from; "
+            f"no session: there is no header {HEADER}, and no key to derive one from; "
             f"send {HEADER} with {_FORM} (a long random one keeps others out)"
         )
     if len(given) > 1:
@@ -59,4 +48,4 @@ def named_session(request: Request, session_id: str) -> Session:
     """The caller's session of this id. BadRequest when it is none."""
     if _ID.fullmatch(session_id) is None:
         raise BadRequest(f"the session id {session_id[:150]!r} is not {_FORM}; send such an id")
-    return Session(principal_of(request), session_id)
+    return Session(principal_of(request).name, session_id)

@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import NotFound
-from service.rest.identity import principal_of
+from service.access.passage import principal_of
 from service.state import state_of
 
 
 async def list_plans(request: Request) -> Response:
     """The plans of this front that have served the caller, the latest used first."""
-    plans = [admitted.as_json() for admitted in state_of(request).plans.of(principal_of(request))]
+    plans = [admitted.as_json() for admitted in state_of(request).plans.of(principal_of(request).name)]
     return Response(orjson.dumps({"plans": plans}), media_type="application/json")
 
 

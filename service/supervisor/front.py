@@ -1,4 +1,5 @@
-"""Starting one front: exec ``python -m service.front`` with the listening socket and a channel to us.
+"""Starting one front: exec ``python -m service.front`` with the listening socket, a channel to us and the
+secret settings, which are in no child's environment.
 
 us → front    zygote {id, layers, modules} + one descriptor per kind of worker     retire {id}
 front → us    hello      proven {id}      broken {id}
@@ -22,14 +23,15 @@ MESSAGE_BYTES = 64 * 1024
 
 
 class Front:
-    """One front process. OSError when it cannot be started."""
+    """One front process. ``secrets``: a descriptor of ``service.handover``. OSError when it cannot be
+    started."""
 
-    def __init__(self, listener: socket.socket, environ: Mapping[str, str]) -> None:
+    def __init__(self, listener: socket.socket, environ: Mapping[str, str], secrets: int) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setblocking(False)  # a front that does not read must not stop the supervisor
         try:
             with theirs:
-                self._process = _exec_front(listener.fileno(), theirs.fileno(), environ)
+                self._process = _exec_front((listener.fileno(), theirs.fileno(), secrets), environ)
         except OSError:
             self.control.close()
             raise
@@ -70,10 +72,10 @@ class Front:
         self.control.close()
 
 
-def _exec_front(listener: int, control: int, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _exec_front(descriptors: Sequence[int], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "service.front", str(listener), str(control)],
-        pass_fds=(listener, control),
+        [sys.executable, "-m", "service.front", *(str(descriptor) for descriptor in descriptors)],
+        pass_fds=descriptors,
         stdin=subprocess.DEVNULL,
         env=dict(environ),
         process_group=0,  # Ctrl-C is for the supervisor, which lets fronts finish what they serve

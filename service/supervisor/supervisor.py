@@ -37,7 +37,8 @@ class StartFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run. ``environ`` is what every front gets; ``shutdown`` is in seconds."""
+    """What to run. ``environ`` is what every front gets, and ``secrets`` a descriptor of
+    ``service.handover``; ``shutdown`` is in seconds."""
 
     listener: socket.socket
     zygote: ZygoteSpec
@@ -45,6 +46,7 @@ class Plan:
     fronts: int
     floor: tuple[Layer, ...]
     environ: Mapping[str, str]
+    secrets: int
     shutdown: float
 
 
@@ -56,7 +58,7 @@ class Supervisor:
         self._on_ready: Callable[[Hello], None] | None = on_ready
         self._loop = Loop()
         self._zygotes = Zygotes(self._loop, plan.zygote, plan.floor, self)
-        self._fronts = Fronts(self._loop, partial(Front, plan.listener, plan.environ), self._zygotes, self)
+        self._fronts = Fronts(self._loop, partial(Front, plan.listener, plan.environ, plan.secrets), self._zygotes, self)
         self._began = False
         self._stopping = False
         self._failure: str | None = None

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sandbox_runtime.domain import Session
-from service.rest.identity import ANONYMOUS
+from service.access.principal import ANONYMOUS
 from service.sessions.directory import DATA, digest_of
 from tests.rest.clients import session_id
 from tests.supervisor.processes import Process, process

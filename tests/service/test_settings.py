@@ -246,7 +246,7 @@ def test_a_secret_value_is_not_told() -> None:
     assert told == {
         "LARS_TOKEN": "LARS_TOKEN=(hidden): expected 8 letters; correct it, or unset it for the default (0)"
     }
-    assert parsers.secret().read("hush") == Secret("hush")
+    assert parsers.token().read("hush") == Secret("hush")
 
 
 def test_a_default_that_this_host_cannot_give() -> None:

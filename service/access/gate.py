@@ -1,0 +1,113 @@
+"""Who may pass: the one decision on every request, before its body is read. Pure but for the clock."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from service.access.credentials import token_of
+from service.access.key_text import PREFIX
+from service.access.keyring import Keyring
+from service.access.opening import OPEN_SCOPES, is_local_host, is_loopback
+from service.access.principal import ANONYMOUS, Principal
+from service.access.scopes import Scope, in_order
+from service.errors import KeyMissing, KeysUnavailable, ScopeMissing
+
+STALE_SECONDS = 5.0  # without a look at the control database, after which a revocation could have been missed
+
+
+class Open(Enum):
+    """What no scope stands for, and LARS_PUBLIC may leave open; else any key will do."""
+
+    HEALTH = auto()
+    DOCS = auto()
+
+
+Need = Scope | Open
+PUBLIC_NAMES: dict[str, Need] = {
+    "health": Open.HEALTH,
+    "docs": Open.DOCS,
+    "functions:read": Scope.FUNCTIONS_READ,
+    "functions:call": Scope.FUNCTIONS_CALL,
+}
+_ANYBODY = Principal(ANONYMOUS, frozenset(), keyed=False)
+_LOCAL = Principal(ANONYMOUS, OPEN_SCOPES, keyed=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What of a request the decision depends on. ``address``: the peer's, or the one that a trusted proxy
+    tells."""
+
+    headers: Iterable[tuple[bytes, bytes]]
+    address: str
+
+
+class Gate:
+    """One front's. ``public``: what needs no key. ``local``: the service listens on a loopback address, and
+    is open to it as long as there is no key."""
+
+    def __init__(self, keyring: Keyring, public: Collection[Need], *, local: bool) -> None:
+        self.keyring = keyring
+        self.fresh_until = float("inf")
+        self._public = frozenset(public)
+        self._local = local
+
+    def seen(self) -> None:
+        """The keyring has just been compared with the control database."""
+        self.fresh_until = time.monotonic() + STALE_SECONDS
+
+    def admit(self, caller: Caller, need: Need) -> Principal:
+        """Whom the request comes from. Unauthorized, ScopeMissing, KeysUnavailable, or BadRequest."""
+        if need is Open.HEALTH and need in self._public:
+            return _ANYBODY  # a probe is never turned away
+        if self.keyring.empty and self._local:
+            return self._unkeyed(caller, need)
+        token = token_of(caller.headers)
+        if token is None:
+            if need in self._public:
+                return _ANYBODY
+            raise KeyMissing(
+                "no key came; send one as X-API-Key or Authorization: Bearer (lars keys add makes them)"
+            )
+        if time.monotonic() > self.fresh_until:
+            raise KeysUnavailable
+        principal = self.keyring.principal_of(token)
+        if isinstance(need, Scope) and need not in principal.scopes and need not in self._public:
+            raise ScopeMissing(
+                f"{principal.name} has the scopes {', '.join(in_order(principal.scopes))}, and this needs "
+                f"{need}; use a key that has it",
+                scope=need.value,
+            )
+        return principal
+
+    def _unkeyed(self, caller: Caller, need: Need) -> Principal:
+        if time.monotonic() > self.fresh_until:
+            raise KeysUnavailable
+        if isinstance(need, Scope) and need not in OPEN_SCOPES:
+            raise KeyMissing(
+                f"{need} always needs a key, and there is none yet; the operator makes one with lars keys add"
+            )
+        if not (is_loopback(caller.address) and is_local_host(_host(caller.headers))):
+            raise KeyMissing(
+                "without a key the service is open to its own machine only, by the names localhost, "
+                "127.0.0.1 and [::1]; the operator makes a key with lars keys add"
+            )
+        return self._self_styled(token_of(caller.headers))
+
+    def _self_styled(self, token: str | None) -> Principal:
+        """In an open service a token proves nothing; it tells callers apart, so that each has sessions of its
+        own. What looks like a key is judged as one, so that nobody works under a key that is not there."""
+        if token is None:
+            return _LOCAL
+        if token.startswith(PREFIX):
+            return self.keyring.principal_of(token)
+        digest = hashlib.sha256(token.encode("latin-1")).hexdigest()
+        return Principal(f"bearer:{digest[:32]}", OPEN_SCOPES, keyed=False)
+
+
+def _host(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    return next((value.decode("latin-1") for name, value in headers if name == b"host"), "")

@@ -1,0 +1,116 @@
+"""All keys of the service as one front has them in memory, and whom a token stands for.
+
+A look-up takes the same steps for every token of the right form, so that the time does not show whether its
+id is known. Rows come from the control database (``service.access.watch``), and are never removed there.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from service.access.key_text import PREFIX, KeyText, digest_of, read_key
+from service.access.principal import Key, Principal
+from service.access.scopes import Scope
+from service.errors import KeyExpired, KeyMalformed, KeyRevoked, KeyUnknown
+from service.limits.rates import UNLIMITED, Rates
+from service.secret import Secret
+
+_UNKNOWN = "there is no such key; check it, or have one made with lars keys add"
+_NOBODYS = bytes(32)  # no secret has this digest that anyone could find
+# Variables whose value is a key, with what it is for.
+VARIABLES: Mapping[str, frozenset[Scope]] = {
+    "LARS_AUTH_TOKEN": frozenset((Scope.REST,)),
+    "STARGATE_API_KEY": frozenset((Scope.FUNCTIONS_WRITE,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A key, and whom its secrets stand for: the present one, and the one before the last rotation."""
+
+    key: Key
+    principal: Principal
+    leaving: Principal
+
+
+class Keyring:
+    """``rates``: of keys that have none of their own. ``variables``: name -> the key in it."""
+
+    def __init__(self, rates: Rates = UNLIMITED, variables: Mapping[str, Secret] | None = None) -> None:
+        self._rates = rates
+        self._entries: dict[str, _Entry] = {}
+        self._variables = _of_environment(variables or {}, rates)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there has never been a key."""
+        return not (self._entries or self._variables)
+
+    def update(self, keys: Iterable[Key]) -> None:
+        """New and changed keys."""
+        for key in keys:
+            known = self._entries.get(key.id)
+            if known is None or known.key.revision < key.revision:
+                self._entries[key.id] = self._entry(key)
+
+    def principal_of(self, token: str) -> Principal:
+        """Whom the token stands for. KeyMalformed, KeyUnknown, KeyRevoked or KeyExpired."""
+        principal = self._of_variable(token) if self._variables else None
+        if principal is not None:
+            return principal
+        text = read_key(token)
+        if text is not None:
+            return _judged(text, self._entries.get(text.id))
+        if token.startswith(PREFIX) or not self._variables:
+            raise KeyMalformed(
+                "the key has not the form sk_ENV_ID_SECRET_CHECKSUM, or a typo in it; send it as it was shown"
+            )
+        raise KeyUnknown(_UNKNOWN)
+
+    def _of_variable(self, token: str) -> Principal | None:
+        digest = digest_of(token)
+        matching = [principal for known, principal in self._variables if hmac.compare_digest(known, digest)]
+        return matching[0] if matching else None
+
+    def _entry(self, key: Key) -> _Entry:
+        spec = key.spec
+        rates = self._rates if spec.rates == UNLIMITED else spec.rates
+        principal = Principal(f"key:{key.id}", spec.scopes, rates=rates, policy=spec.policy, key_id=key.id)
+        return _Entry(key, principal, replace(principal, sunset=key.previous_until))
+
+
+def _judged(text: KeyText, entry: _Entry | None) -> Principal:
+    known, previous, env = (_NOBODYS, _NOBODYS, None) if entry is None else _expected(entry.key)
+    present = hmac.compare_digest(known, text.digest)
+    leaving = hmac.compare_digest(previous, text.digest)
+    if entry is None or not (present or leaving) or env != text.env:
+        raise KeyUnknown(_UNKNOWN)
+    now = time.time()
+    key = entry.key
+    if key.revoked is not None:
+        raise KeyRevoked(f"key {key.id} was revoked; ask the operator for another")
+    if key.spec.expires is not None and key.spec.expires <= now:
+        raise KeyExpired(f"key {key.id} has expired; ask the operator for another")
+    if present:
+        return entry.principal
+    if key.previous_until is None or key.previous_until <= now:
+        raise KeyExpired(f"key {key.id} was rotated, and the time of its old secret is over; use the new one")
+    return entry.leaving
+
+
+def _expected(key: Key) -> tuple[bytes, bytes, str]:
+    return key.digest, key.previous or _NOBODYS, key.spec.env
+
+
+def _of_environment(variables: Mapping[str, Secret], rates: Rates) -> tuple[tuple[bytes, Principal], ...]:
+    """One principal for each different text: two variables may hold the same key."""
+    names: dict[bytes, list[str]] = {}
+    for name, secret in variables.items():
+        names.setdefault(digest_of(secret.reveal()), []).append(name)
+    return tuple(
+        (digest, Principal(f"env:{same[0]}", frozenset().union(*(VARIABLES[name] for name in same)), rates=rates))
+        for digest, same in names.items()
+    )

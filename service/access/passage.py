@@ -1,0 +1,80 @@
+"""The way of a request through one front's gate and limits, and what is written down of it."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from service.access.gate import Caller, Gate, Need
+from service.access.meter import Meter
+from service.access.principal import Principal
+from service.access.scopes import Scope as KeyScope
+from service.http.record import RequestRecord, record_of
+from service.limits.limiter import Admission, Limiter
+
+# What runs foreign code, and so counts as a run while it lasts.
+_RUNS = frozenset((KeyScope.EXECUTE, KeyScope.GENERATE, KeyScope.REST, KeyScope.FUNCTIONS_CALL))
+
+
+class Passage:
+    """One front's."""
+
+    def __init__(self, gate: Gate, limiter: Limiter, meter: Meter) -> None:
+        self.gate = gate
+        self.limiter = limiter
+        self.meter = meter
+
+    async def through(self, route: Route, needs: Need, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have ``route`` answer, if the caller may ask."""
+        client = scope["client"]
+        principal = self.gate.admit(Caller(scope["headers"], client[0] if client else ""), needs)
+        record = record_of(scope)
+        record.principal = principal.name
+        scope["state"]["principal"] = principal
+        if not principal.keyed:
+            await route.app(scope, receive, send)
+            return
+        counted = _Counted(send, principal)
+        try:
+            counted.admission = await self.limiter.admit(principal, runs=needs in _RUNS)
+            await route.app(scope, receive, counted.send)
+        finally:
+            cpu = (record.cpu_ms or 0.0) / 1000
+            self.meter.count(principal.name, failed=counted.failed, cpu=cpu)
+            if counted.admission is not None:
+                await counted.admission.charge(cpu=cpu)
+                await counted.admission.release()
+
+
+class _Counted:
+    """Sees how the answer begins, and tells the caller what is left."""
+
+    def __init__(self, send: Send, principal: Principal) -> None:
+        self.admission: Admission | None = None
+        self.failed = True  # until an answer says otherwise
+        self._send = send
+        self._sunset = principal.sunset
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.failed = message["status"] >= 400
+            if self.admission is not None:
+                message["headers"] = [*message.get("headers", ()), *self.admission.headers()]
+            if self._sunset is not None:
+                message["headers"] = [*message.get("headers", ()), *_sunset(self._sunset)]
+        await self._send(message)
+
+
+def _sunset(end: float) -> list[tuple[bytes, bytes]]:
+    """The secret is being replaced: Deprecation (RFC 9745) and Sunset (RFC 8594)."""
+    when = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(end))
+    return [(b"deprecation", b"@%d" % int(time.time())), (b"sunset", when.encode())]
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks, as the gate has found."""
+    return cast(Principal, request.state.principal)
