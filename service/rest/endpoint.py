@@ -25,7 +25,9 @@ from service.state import ServiceState, state_of
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 # What a web page may read of an answer.
 EXPOSED = (
-    *("ETag", "Link", "Location", "Preference-Applied", "Retry-After", "Server-Timing", "Warning"),
+    *("Deprecation", "ETag", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy"),
+    *("Retry-After", "Server-Timing", "Sunset", "WWW-Authenticate", "Warning"),
+    *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
     *("Idempotency-Replayed", "X-Plan-Id", "X-Plan-Source", "X-Request-ID", "X-Total-Count"),
 )
 

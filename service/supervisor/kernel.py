@@ -28,6 +28,15 @@ def die_with_parent(signal_number: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal_number, "prctl(PR_SET_PDEATHSIG)")
 
 
+def forbid_core_dumps() -> None:
+    """No core file of this process or a child has its memory, in which keys are. RLIMIT_CORE of one byte:
+    core(5) writes no file that small, and of a limit of 1 the kernel starts no program that
+    /proc/sys/kernel/core_pattern pipes dumps to (fs/coredump.c), which it does even at 0."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    lowest = 0 if hard == 0 else 1
+    resource.setrlimit(resource.RLIMIT_CORE, (lowest, lowest))
+
+
 def raise_open_files() -> None:
     """RLIMIT_NOFILE up to its hard limit: a front holds four descriptors of a worker and one of a client."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

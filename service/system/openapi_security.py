@@ -1,0 +1,55 @@
+"""What the OpenAPI document says of keys: which operation needs one, and of which scope."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from service.access.gate import Need
+from service.access.scopes import Scope
+from service.errors import MEDIA_TYPE
+from service.http.routing import KeyedRoute
+
+Json = dict[str, Any]
+_METHODS = ("get", "put", "post", "delete", "patch")
+_SCHEMES: Json = {
+    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "Bearer": {"type": "http", "scheme": "bearer"},
+}
+_REFUSALS = {
+    "401": "No key, or none that is good.",
+    "403": "The key has not the scope, or the policy refused the program.",
+    "429": "A limit of the key is used up.",
+}
+
+
+def secured(document: Json, routes: Iterable[KeyedRoute], public: Collection[Need]) -> Json:
+    """The document with what each of ``routes`` needs, for a service that has keys; ``public`` needs none.
+    Paths that are no route's own are resources."""
+    needs = {route.path: route.needs for route in routes}
+    paths = {
+        path: _path(item, needs.get(path, Scope.REST)) if needs.get(path) not in public else item
+        for path, item in document["paths"].items()
+    }
+    components = {**document["components"], "securitySchemes": _SCHEMES}
+    return {**document, "paths": paths, "components": components}
+
+
+def _path(item: Json, need: Need) -> Json:
+    scopes = [need.value] if isinstance(need, Scope) else []
+    security = [{name: scopes} for name in _SCHEMES]
+    return {
+        name: {**value, "security": security, "responses": {**value["responses"], **_refusals(value)}}
+        if name in _METHODS
+        else value
+        for name, value in item.items()
+    }
+
+
+def _refusals(operation: Json) -> Json:
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        status: {"description": said, "content": {MEDIA_TYPE: schema}}
+        for status, said in _REFUSALS.items()
+        if status not in operation["responses"]
+    }
