@@ -98,6 +98,11 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Send the request again after `retry_after` seconds; `GET /readyz` says when it is of use.",
         ("retry_after",),
     ),
+    errors.ControlUnavailable: Advice(
+        "The database of keys, usage and audit log cannot be reached, or refused.",
+        "Send the request again after `retry_after` seconds; the operator finds the reason in the log.",
+        ("retry_after",),
+    ),
 }
 
 STORE_ADVICE: Mapping[str, str] = {

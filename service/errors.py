@@ -17,7 +17,8 @@
         ├── TryLater
         │   ├── Overloaded
         │   ├── QueueTimeout
-        │   └── NotReady
+        │   ├── NotReady
+        │   └── ControlUnavailable
         ├── StorageUnavailable
         ├── PlanFailed
         ├── PlanRefused
@@ -226,6 +227,17 @@ class NotReady(TryLater):
     usual = "no worker is ready to run programs"
 
 
+class ControlUnavailable(TryLater):
+    """The control database refused, or could not be reached. ``reason``: what it said, for the log and the
+    operator; a caller is not told."""
+
+    usual = "the database of keys cannot be used"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
 class WorkerLost(ServiceError):
     """The worker died without an account of the program."""
 
@@ -295,6 +307,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     Overloaded: Kind(503, "overloaded", "Overloaded"),
     QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
     NotReady: Kind(503, "not_ready", "Not ready"),
+    ControlUnavailable: Kind(503, "control_unavailable", "Keys cannot be looked up"),
     StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
     RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
 }

@@ -14,6 +14,7 @@ from typing import Literal
 
 from sandbox_runtime.layers import Layer
 from service.env_file import load_env_file
+from service.secret import Secret
 from service.settings_parsers import SettingsError
 from service.settings_read import Conflict, conflicting, out_of_order, read_table, unknown
 from service.settings_table import OF_SCRIPTS, ORDERED, SETTINGS, Computed, Setting
@@ -64,6 +65,8 @@ class Settings:
     sandbox_floor: tuple[Layer, ...]
     shutdown_seconds: float
     data_root: Path
+    database_url: Secret
+    audit_key: Secret
     max_exec_ms: int
     max_plans: int
     session_workers: int

@@ -88,6 +88,8 @@ def test_defaults() -> None:
         "sandbox_floor": DEFAULT_FLOOR,
         "shutdown_seconds": 10.0,
         "data_root": home / ".local/share/lars",
+        "database_url": Secret(f"sqlite+aiosqlite:///{home}/.local/share/lars/control.db"),
+        "audit_key": Secret(""),
         "max_exec_ms": 8000,
         "max_plans": 2000,
         "session_workers": 64,
