@@ -53,11 +53,6 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Use a key that has `scope`, or have one made.",
         ("scope",),
     ),
-    errors.KeysUnavailable: Advice(
-        "The control database cannot be read, so that a revoked key could pass. Nobody is let in.",
-        "The operator makes the database of `LARS_DATABASE_URL` reachable.",
-        ("retry_after",),
-    ),
     errors.NotFound: Advice("Nothing is served at this path.", "Check the path."),
     errors.Conflict: Advice("What is there stands against the request.", "Follow `detail`."),
     errors.IdempotencyConflict: Advice(
@@ -123,6 +118,11 @@ ADVICE: Mapping[type[LarsError], Advice] = {
     errors.NotReady: Advice(
         "`GET /readyz`: no worker has run a program yet, or all are lost. Else: the service is stopping.",
         "Send the request again after `retry_after` seconds; `GET /readyz` says when it is of use.",
+        ("retry_after",),
+    ),
+    errors.ControlUnavailable: Advice(
+        "The database of keys, usage and audit log cannot be reached, or refused.",
+        "Send the request again after `retry_after` seconds; the operator finds the reason in the log.",
         ("retry_after",),
     ),
 }

@@ -25,7 +25,7 @@
         │   ├── Overloaded
         │   ├── QueueTimeout
         │   ├── NotReady
-        │   └── KeysUnavailable
+        │   └── ControlUnavailable
         ├── StorageUnavailable
         ├── PlanFailed
         ├── PlanRefused
@@ -273,10 +273,15 @@ class NotReady(TryLater):
     usual = "no worker is ready to run programs"
 
 
-class KeysUnavailable(TryLater):
-    """The control database has not been readable for so long that a revocation could have been missed."""
+class ControlUnavailable(TryLater):
+    """The control database refused, or could not be reached. ``reason``: what it said, for the log and the
+    operator; a caller is not told."""
 
-    usual = "the service cannot read its keys, so it lets nobody in"
+    usual = "the database of keys cannot be used"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
 
 
 class WorkerLost(ServiceError):
@@ -354,7 +359,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     Overloaded: Kind(503, "overloaded", "Overloaded"),
     QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
     NotReady: Kind(503, "not_ready", "Not ready"),
-    KeysUnavailable: Kind(503, "keys_unavailable", "Keys cannot be checked"),
+    ControlUnavailable: Kind(503, "control_unavailable", "Keys cannot be looked up"),
     StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
     RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
 }

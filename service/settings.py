@@ -66,6 +66,8 @@ class Settings:
     sandbox_floor: tuple[Layer, ...]
     shutdown_seconds: float
     data_root: Path
+    database_url: Secret
+    audit_key: Secret
     max_exec_ms: int
     max_plans: int
     session_workers: int

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sandbox_runtime.layers import Layer
+from service.database_url import POSTGRESQL, SQLITE, normal_url
 from service.secret import Secret
 from service.units import format_size, parse_size
 
@@ -121,6 +122,23 @@ def names(known: Mapping[str, object]) -> Parser:
         return frozenset(known[name] for name in chosen)
 
     return Parser(f"a comma-separated list of {', '.join(known)}; or {NOTHING}", read)
+
+
+def secret(least: int = 0) -> Parser:
+    """Any text of at least ``least`` characters, kept as a ``Secret``; the empty one stands for none."""
+
+    def read(text: str) -> Secret:
+        if 0 < len(text) < least:
+            raise ValueError("too short")
+        return Secret(text)
+
+    return Parser(f"a text of at least {least} characters" if least else "a text", read)
+
+
+def database_url() -> Parser:
+    """A URL as ``service.database_url`` reads it, kept as a ``Secret``: it may hold a password."""
+    expects = f"{SQLITE}PATH or {POSTGRESQL}USER:PASSWORD@HOST/DATABASE, special characters as %XX"
+    return Parser(expects, lambda text: Secret(normal_url(text)))
 
 
 def layers(known: Sequence[Layer]) -> Parser:

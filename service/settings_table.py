@@ -12,6 +12,7 @@ from typing import Any
 from sandbox_runtime.layers import DEFAULT_FLOOR, Layer
 from service import settings_parsers as parsers
 from service.access.gate import PUBLIC_NAMES
+from service.database_url import SQLITE
 from service.settings_parsers import Parser
 
 PREFIX = "LARS_"
@@ -82,6 +83,11 @@ def at_most(preferred: str, ceiling: str, parse: Parser) -> Computed:
         return preferred if parse.read(preferred) <= limit.value else limit.text
 
     return Computed(f"{preferred}, or {ceiling} where that is lower", text)
+
+
+def _control_file(facts: Facts) -> str:
+    root = facts.readings.get("LARS_DATA_ROOT")  # none when no home directory is known
+    return f"{SQLITE}{root.value / 'control.db'}" if root else ""
 
 
 _WORKERS = parsers.integer(1, 4096)
@@ -252,6 +258,22 @@ SETTINGS: tuple[Setting, ...] = (
         "Directory of what outlives a request.",
         parsers.path(),
         ("SANDBOX_DATA_ROOT",),
+    ),
+    Setting(
+        "LARS_DATABASE_URL",
+        Computed("the SQLite file control.db in LARS_DATA_ROOT", _control_file),
+        "",
+        "Database of keys, usage and the audit log. One PostgreSQL serves many nodes.",
+        parsers.database_url(),
+        secret=True,
+    ),
+    Setting(
+        "LARS_AUDIT_KEY",
+        Computed("the file audit.key in LARS_DATA_ROOT, made when there is none", lambda _: ""),
+        "",
+        "Secret that seals the audit log; the same on all nodes of one database.",
+        parsers.secret(32),
+        secret=True,
     ),
     Setting(
         "LARS_MAX_EXEC_MS",

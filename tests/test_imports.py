@@ -32,8 +32,10 @@ IMPORTS: Mapping[str, Imports] = {
     "service": Imports(
         modules=frozenset(
             (
+                "alembic",
                 "anyio",
                 "httptools",
+                "limits",
                 "orjson",
                 "sandbox_runtime",  # the package itself: only to find its directory
                 "sandbox_runtime.call",
@@ -43,6 +45,7 @@ IMPORTS: Mapping[str, Imports] = {
                 "sandbox_runtime.layers",
                 "sandbox_runtime.wire",
                 "seccomp",
+                "sqlalchemy",
                 "starlette",
                 "structlog",
                 "uvicorn",

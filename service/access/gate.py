@@ -14,7 +14,7 @@ from service.access.keyring import Keyring
 from service.access.opening import OPEN_SCOPES, is_local_host, is_loopback
 from service.access.principal import ANONYMOUS, Principal
 from service.access.scopes import Scope, in_order
-from service.errors import KeyMissing, KeysUnavailable, ScopeMissing
+from service.errors import ControlUnavailable, KeyMissing, ScopeMissing
 
 STALE_SECONDS = 5.0  # without a look at the control database, after which a revocation could have been missed
 
@@ -33,6 +33,7 @@ PUBLIC_NAMES: dict[str, Need] = {
     "functions:read": Scope.FUNCTIONS_READ,
     "functions:call": Scope.FUNCTIONS_CALL,
 }
+_STALE = f"no look at the keys for {STALE_SECONDS:g} s, in which one may have been revoked"
 _ANYBODY = Principal(ANONYMOUS, frozenset(), keyed=False)
 _LOCAL = Principal(ANONYMOUS, OPEN_SCOPES, keyed=False)
 
@@ -61,7 +62,7 @@ class Gate:
         self.fresh_until = time.monotonic() + STALE_SECONDS
 
     def admit(self, caller: Caller, need: Need) -> Principal:
-        """Whom the request comes from. Unauthorized, ScopeMissing, KeysUnavailable, or BadRequest."""
+        """Whom the request comes from. Unauthorized, ScopeMissing, ControlUnavailable, or BadRequest."""
         if need is Open.HEALTH and need in self._public:
             return _ANYBODY  # a probe is never turned away
         if self.keyring.empty and self._local:
@@ -74,7 +75,7 @@ class Gate:
                 "no key came; send one as X-API-Key or Authorization: Bearer (lars keys add makes them)"
             )
         if time.monotonic() > self.fresh_until:
-            raise KeysUnavailable
+            raise ControlUnavailable(_STALE)
         principal = self.keyring.principal_of(token)
         if isinstance(need, Scope) and need not in principal.scopes and need not in self._public:
             raise ScopeMissing(
@@ -86,7 +87,7 @@ class Gate:
 
     def _unkeyed(self, caller: Caller, need: Need) -> Principal:
         if time.monotonic() > self.fresh_until:
-            raise KeysUnavailable
+            raise ControlUnavailable(_STALE)
         if isinstance(need, Scope) and need not in OPEN_SCOPES:
             raise KeyMissing(
                 f"{need} always needs a key, and there is none yet; the operator makes one with lars keys add"

@@ -111,6 +111,9 @@ def _of_environment(variables: Mapping[str, Secret], rates: Rates) -> tuple[tupl
     for name, secret in variables.items():
         names.setdefault(digest_of(secret.reveal()), []).append(name)
     return tuple(
-        (digest, Principal(f"env:{same[0]}", frozenset().union(*(VARIABLES[name] for name in same)), rates=rates))
+        (
+            digest,
+            Principal(f"env:{same[0]}", frozenset().union(*(VARIABLES[name] for name in same)), rates=rates),
+        )
         for digest, same in names.items()
     )

@@ -13,7 +13,7 @@ from service.access.gate import Caller, Gate, Need
 from service.access.meter import Meter
 from service.access.principal import Principal
 from service.access.scopes import Scope as KeyScope
-from service.http.record import RequestRecord, record_of
+from service.http.record import record_of
 from service.limits.limiter import Admission, Limiter
 
 # What runs foreign code, and so counts as a run while it lasts.

@@ -15,6 +15,7 @@ from service.http.record import record_of
 from service.pool.job import Outcome
 from service.state import state_of
 
+
 async def execute(request: Request) -> Response:
     """POST /execute."""
     began = edge()

@@ -39,9 +39,7 @@ class OwnedRoute(KeyedRoute):
 class CatchAllRoute(KeyedRoute):
     """Every path whose first segment is not one of ``taken``. Comes first: it asks no other route."""
 
-    def __init__(
-        self, endpoint: Any, methods: Sequence[str], taken: Collection[str], needs: Need
-    ) -> None:
+    def __init__(self, endpoint: Any, methods: Sequence[str], taken: Collection[str], needs: Need) -> None:
         super().__init__("/{path:path}", endpoint, methods, needs)
         self._taken = frozenset(taken)
 

@@ -6,8 +6,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.errors import NotFound
 from service.access.passage import principal_of
+from service.errors import NotFound
 from service.state import state_of
 
 

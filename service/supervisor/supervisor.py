@@ -58,7 +58,9 @@ class Supervisor:
         self._on_ready: Callable[[Hello], None] | None = on_ready
         self._loop = Loop()
         self._zygotes = Zygotes(self._loop, plan.zygote, plan.floor, self)
-        self._fronts = Fronts(self._loop, partial(Front, plan.listener, plan.environ, plan.secrets), self._zygotes, self)
+        self._fronts = Fronts(
+            self._loop, partial(Front, plan.listener, plan.environ, plan.secrets), self._zygotes, self
+        )
         self._began = False
         self._stopping = False
         self._failure: str | None = None

@@ -17,7 +17,8 @@ and the members of its own that its class has:
 - malformed_json: ``line``, ``column``
 - payload_too_large: ``field``, ``limit``
 - validation_failed: ``errors``, a non-empty array of {field, message, value?, limit?, remedy}
-- overloaded, queue_timeout, not_ready: ``retry_after``, whole seconds, also in the header ``Retry-After``
+- overloaded, queue_timeout, not_ready, control_unavailable: ``retry_after``, whole seconds, also in the
+  header ``Retry-After``
 
 method_not_allowed has the header ``Allow``. No member of a class takes the place of a common one.
 """
@@ -51,6 +52,7 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.Overloaded(retry_after=3),
     errors.QueueTimeout(retry_after=2),
     errors.NotReady("no worker\nhas proved itself"),
+    errors.ControlUnavailable("PostgreSQL at db: connection refused"),
     errors.StorageUnavailable("data cannot be kept: no space left on device"),
     errors.RunTimeout(),
 )
@@ -60,6 +62,7 @@ OWN_HEADERS = {
     "overloaded": {"retry-after"},
     "queue_timeout": {"retry-after"},
     "not_ready": {"retry-after"},
+    "control_unavailable": {"retry-after"},
 }
 
 

@@ -103,6 +103,7 @@ def test_status_and_code_are_the_contract() -> None:
         "overloaded": 503,
         "queue_timeout": 503,
         "not_ready": 503,
+        "control_unavailable": 503,
         "storage_unavailable": 503,
         "run_timeout": 504,
     }

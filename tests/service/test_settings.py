@@ -88,6 +88,8 @@ def test_defaults() -> None:
         "sandbox_floor": DEFAULT_FLOOR,
         "shutdown_seconds": 10.0,
         "data_root": home / ".local/share/lars",
+        "database_url": Secret(f"sqlite+aiosqlite:///{home}/.local/share/lars/control.db"),
+        "audit_key": Secret(""),
         "max_exec_ms": 8000,
         "max_plans": 2000,
         "session_workers": 64,
@@ -140,7 +142,7 @@ def test_cpu_count_is_that_of_this_process() -> None:
         ("LARS_SANDBOX_FLOOR", "Seccomp, landlock,seccomp", "sandbox_floor", (Layer.SECCOMP, Layer.LANDLOCK)),
         ("LARS_DATA_ROOT", "/srv/lars", "data_root", Path("/srv/lars")),
         ("LARS_UPLOADS_DIR", "/srv/uploads", "uploads_dir", Path("/srv/uploads")),
-        ("DYNAMIC_API_HOST", "0.0.0.0", "host", "0.0.0.0"),  # noqa: S104 - a value to parse, nothing listens
+        ("DYNAMIC_API_HOST", "0.0.0.0", "host", "0.0.0.0"),
         ("DYNAMIC_API_PORT", "9000", "port", 9000),
         ("SANDBOX_DATA_ROOT", "/data", "data_root", Path("/data")),
         ("UPLOADS_DIR", "/data/uploads", "uploads_dir", Path("/data/uploads")),

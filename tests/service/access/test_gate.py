@@ -10,7 +10,7 @@ from service.access.gate import PUBLIC_NAMES, Caller, Gate, Need, Open
 from service.access.keyring import Keyring
 from service.access.principal import Key
 from service.access.scopes import Scope
-from service.errors import KeyMalformed, KeyMissing, KeysUnavailable, KeyUnknown, LarsError, ScopeMissing
+from service.errors import ControlUnavailable, KeyMalformed, KeyMissing, KeyUnknown, LarsError, ScopeMissing
 from tests.service.access.keys import new_key
 
 ALL = (*Scope, *Open)
@@ -118,10 +118,10 @@ def test_when_keys_cannot_be_read_nobody_comes_in() -> None:
     key, text = new_key()
     stale = gate(key)
     stale.fresh_until = time.monotonic() - 1
-    assert outcome(stale, bearing(text.text), Scope.REST) is KeysUnavailable
+    assert outcome(stale, bearing(text.text), Scope.REST) is ControlUnavailable
     assert outcome(stale, caller(), Open.HEALTH) == "anonymous"
     empty = gate()
     empty.fresh_until = time.monotonic() - 1
-    assert outcome(empty, caller(), Scope.REST) is KeysUnavailable
+    assert outcome(empty, caller(), Scope.REST) is ControlUnavailable
     empty.seen()
     assert outcome(empty, caller(), Scope.REST) == "anonymous"

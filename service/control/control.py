@@ -1,0 +1,45 @@
+"""The control database, opened: one object for keys, usage and audit log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio.to_thread
+
+from service.control.audit import AuditLog
+from service.control.audit_check import Verdict, check
+from service.control.audit_key import audit_key
+from service.control.database import Database
+from service.control.keys import KeyStore
+from service.control.usage import UsageStore
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a process does with the control database."""
+
+    keys: KeyStore
+    usage: UsageStore
+    audit: AuditLog
+    database: Database
+    audit_key: bytes
+
+    async def check_audit(self, noted: bytes | None = None) -> Verdict:
+        """Whether the audit log is what was written, and has the seal ``noted``. ControlUnavailable."""
+        return await check(self.database, self.audit_key, noted)
+
+
+@asynccontextmanager
+async def open_control(settings: Settings) -> AsyncIterator[Control]:
+    """Until the block ends. No connection is made before the first is used, and nothing is made up to date:
+    ``migrate.prepare`` was there before. ControlRefused when the audit log has no key."""
+    key = await anyio.to_thread.run_sync(audit_key, settings)
+    database = Database(settings.database_url)
+    try:
+        audit = AuditLog(database, key)
+        yield Control(KeyStore(database, audit), UsageStore(database), audit, database, key)
+    finally:
+        await database.close()

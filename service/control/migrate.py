@@ -1,0 +1,107 @@
+"""Makes the control database what this version needs: ``python -m service.control.migrate``, or ``prepare``.
+
+One look when there is nothing to do. Safe in several processes at once: each looks again in its turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Final
+
+import anyio.to_thread
+from sqlalchemy import Connection, column, func, inspect, select, table
+
+from service.control.database import Database
+from service.control.refusal import ControlRefused
+from service.control.tables import VERSION_TABLE
+from service.errors import ControlUnavailable
+from service.settings import Settings, SettingsError
+
+VERSION: Final = "0001"
+_PATIENCE: Final = 300.0  # s: a step may rewrite a table
+_LOCK: Final = 0x4C415253  # "LARS": pg_advisory_xact_lock(bigint)
+_MODE: Final = 0o600
+
+
+async def prepare(settings: Settings) -> None:
+    """Make the database if there is none, and bring it up to date. ControlUnavailable, or ControlRefused when
+    a newer version made it."""
+    database = Database(settings.database_url, _PATIENCE)
+    try:
+        if database.path is not None:
+            await _make_sure_of(Path(database.path))
+        async with database.reading() as connection:
+            present = await connection.run_sync(_version)
+        if present != VERSION:
+            await _upgrade(database)
+    finally:
+        await database.close()
+
+
+async def _upgrade(database: Database) -> None:
+    from service.control.upgrade import upgrade  # noqa: PLC0415 - slow to load, and seldom needed
+
+    async with database.writing() as connection:
+        if database.path is None:
+            await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        present = await connection.run_sync(_version)
+        if present != VERSION:
+            await connection.run_sync(upgrade, present)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
+
+
+async def _make_sure_of(path: Path) -> None:
+    try:
+        await anyio.to_thread.run_sync(_make_file, path)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ControlUnavailable(f"SQLite file {path}: {reason}") from error
+
+
+def _make_file(path: Path) -> None:
+    """There, readable by its owner only (SQLite gives -wal and -shm the same mode), and with a write-ahead
+    log, which the file remembers. Another process may be at it: the directory is locked (flock(2))."""
+    with contextlib.suppress(FileNotFoundError):
+        found = path.stat()
+        if found.st_mode & 0o077:
+            path.chmod(_MODE)
+        if found.st_size:
+            return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _MODE))
+        path.chmod(_MODE)  # a umask may have taken from it
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        os.close(directory)
+
+
+def main() -> int:
+    """With the settings of the environment. Exit status 1 and a sentence when it cannot be done."""
+    try:
+        asyncio.run(prepare(Settings.from_env(os.environ)))
+    except ControlUnavailable as error:
+        sys.stderr.write(f"lars: {error.reason}; check LARS_DATABASE_URL and LARS_DATA_ROOT\n")
+    except (ControlRefused, SettingsError) as error:
+        sys.stderr.write(f"lars: {error}\n")
+    else:
+        return 0
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
