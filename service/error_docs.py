@@ -22,7 +22,7 @@ class Advice:
 ADVICE: Mapping[type[LarsError], Advice] = {
     errors.BadRequest: Advice("The request is not well-formed HTTP for this service.", "Mend the request."),
     errors.MalformedJson: Advice(
-        "The body is empty, is not JSON, or is nested too deeply.",
+        "The body is empty, is not JSON, or is nested deeper than 500 levels.",
         "Mend the JSON at `line` and `column`.",
         ("line", "column"),
     ),
@@ -76,6 +76,22 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "there is one, `value` and `limit`.",
         ("errors",),
     ),
+    errors.RequestTimeout: Advice(
+        "The head or the body of the request came too slowly. The connection is closed.",
+        "Send the request again, at once and whole.",
+        ("field", "limit"),
+    ),
+    errors.UriTooLong: Advice(
+        "The URI alone is over `LARS_MAX_HEADER_BYTES`. The connection is closed.",
+        "Send what is long in the body.",
+        ("field", "limit"),
+    ),
+    errors.HeadersTooLarge: Advice(
+        "Request line and header fields are over `LARS_MAX_HEADER_BYTES` together, or more than "
+        "`LARS_MAX_HEADERS`; or extensions and trailers of a chunked body are. The connection is closed.",
+        "Send fewer or shorter header fields, such as cookies.",
+        ("field", "limit"),
+    ),
     errors.InternalError: Advice(
         "The service failed in a way that it does not know.", "Give the operator the `request_id`."
     ),
@@ -113,6 +129,11 @@ ADVICE: Mapping[type[LarsError], Advice] = {
     errors.QueueTimeout: Advice(
         "The request's own timeout passed while it waited for a worker. Nothing ran.",
         "Send the request again after `retry_after` seconds, or with a longer timeout.",
+        ("retry_after",),
+    ),
+    errors.TooManyConnections: Advice(
+        "`LARS_MAX_CONNECTIONS` are open, each with a request in work. This one is closed.",
+        "Connect again after `retry_after` seconds; use one connection for many requests.",
         ("retry_after",),
     ),
     errors.NotReady: Advice(

@@ -17,13 +17,17 @@
     │   ├── Conflict
     │   │   └── IdempotencyConflict
     │   ├── MethodNotAllowed
+    │   ├── RequestTimeout
     │   ├── PayloadTooLarge
+    │   ├── UriTooLong
+    │   ├── HeadersTooLarge
     │   ├── UnsupportedMediaType
     │   └── ValidationFailed
     └── ServiceError                 the service is at fault
         ├── TryLater
         │   ├── Overloaded
         │   ├── QueueTimeout
+        │   ├── TooManyConnections
         │   ├── NotReady
         │   └── ControlUnavailable
         ├── StorageUnavailable
@@ -182,6 +186,38 @@ class PayloadTooLarge(RequestError):
         )
 
 
+class RequestTimeout(RequestError):
+    """A part of the request, ``field``, came too slowly for ``seconds``, which ``setting`` allows."""
+
+    def __init__(self, field: str, seconds: float, *, setting: str) -> None:
+        super().__init__(
+            f"{field} of the request came too slowly for {seconds:g} s; send it faster, "
+            f"or have {setting} raised",
+            extra={"field": field, "limit": seconds},
+        )
+
+
+class UriTooLong(RequestError):
+    """The URI alone is over the limit of a request's head, in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"URI is longer than the limit of {limit} bytes; send what is long in the body, "
+            "or have LARS_MAX_HEADER_BYTES raised",
+            extra={"field": "URI", "limit": limit},
+        )
+
+
+class HeadersTooLarge(RequestError):
+    """There are more of ``field`` than ``limit``."""
+
+    def __init__(self, field: str, limit: int, *, setting: str = "LARS_MAX_HEADER_BYTES") -> None:
+        super().__init__(
+            f"{field} are more than the limit of {limit}; send fewer, or have {setting} raised",
+            extra={"field": field, "limit": limit},
+        )
+
+
 class UnsupportedMediaType(RequestError):
     """The body is not of a type that this path reads."""
 
@@ -255,6 +291,12 @@ class QueueTimeout(TryLater):
     """The request's own time was over while it waited for a worker."""
 
     usual = "the request's timeout passed while it waited for a worker, and nothing ran"
+
+
+class TooManyConnections(TryLater):
+    """Every connection that may be open is in use by a request."""
+
+    usual = "every connection that may be open (LARS_MAX_CONNECTIONS) has a request in work"
 
 
 class RunTimeout(ServiceError):
@@ -346,11 +388,14 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     PolicyRefused: Kind(403, "policy_refused", "The policy refused the program"),
     NotFound: Kind(404, "not_found", "Not found"),
     MethodNotAllowed: Kind(405, "method_not_allowed", "Method not allowed"),
+    RequestTimeout: Kind(408, "request_timeout", "The request came too slowly"),
     Conflict: Kind(409, "conflict", "Conflict"),
     IdempotencyConflict: Kind(409, "idempotency_conflict", "The same request is running"),
     PayloadTooLarge: Kind(413, "payload_too_large", "Payload too large"),
+    UriTooLong: Kind(414, "uri_too_long", "The URI is too long"),
     UnsupportedMediaType: Kind(415, "unsupported_media_type", "Unsupported media type"),
     ValidationFailed: Kind(422, "validation_failed", "Validation failed"),
+    HeadersTooLarge: Kind(431, "headers_too_large", "The headers are too large"),
     InternalError: Kind(500, "internal_error", "Internal error"),
     PlannerRequired: Kind(501, "planner_required", "A planner is required"),
     PlanFailed: Kind(502, "plan_failed", "The plan gave no reply"),
@@ -358,6 +403,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     WorkerLost: Kind(502, "worker_lost", "The worker was lost"),
     Overloaded: Kind(503, "overloaded", "Overloaded"),
     QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
+    TooManyConnections: Kind(503, "too_many_connections", "Too many connections"),
     NotReady: Kind(503, "not_ready", "Not ready"),
     ControlUnavailable: Kind(503, "control_unavailable", "Keys cannot be looked up"),
     StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),

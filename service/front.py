@@ -22,7 +22,10 @@ from sandbox_runtime.domain import WORKER_KINDS
 from sandbox_runtime.layers import states_from_json
 from service.app import create_app
 from service.handover import take
-from service.http.protocol import ProblemProtocol
+from service.http.connections import Connections
+from service.http.limits import Limits
+from service.http.protocol import bounded
+from service.http.proxies import behind
 from service.pool.channel import Channel
 from service.pool.pool import Pool, PoolSize
 from service.sessions.expiry import Expiry
@@ -112,14 +115,16 @@ async def serve(settings: Settings, listener: socket.socket, control_socket: soc
     pool = Pool(PoolSize(settings.pool_size, settings.max_workers, settings.queue_size))
     state = new_state(settings, pool)
     config = uvicorn.Config(
-        create_app(state),
+        behind(settings.trusted_proxies, create_app(state)),
         loop="uvloop",
-        http=ProblemProtocol,
+        http=bounded(Connections(Limits.of(settings))),
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        forwarded_allow_ips=[],  # else uvicorn reads a variable of its own
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds) + _LAST_ANSWERS,
     )

@@ -57,6 +57,13 @@ class Settings:
     cpu_max: float
     cpu: float
     max_body_bytes: int
+    max_header_bytes: int
+    max_headers: int
+    header_seconds: float
+    body_seconds: float
+    write_seconds: float
+    max_connections: int
+    trusted_proxies: tuple[str, ...]
     max_code_bytes: int
     max_output_bytes: int
     max_result_bytes: int

@@ -6,6 +6,7 @@ problem found in one reading.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -168,6 +169,17 @@ def origins() -> Parser:
     return Parser(
         f"a comma-separated list of origins such as https://example.org; * for all; or {NOTHING}", read
     )
+
+
+def networks() -> Parser:
+    """Addresses and networks (``10.0.0.0/8``) separated by commas, or ``none`` for the empty tuple."""
+
+    def read(text: str) -> tuple[str, ...]:
+        if text.lower() == NOTHING:
+            return ()
+        return tuple(str(ipaddress.ip_network(one.strip())) for one in text.split(","))
+
+    return Parser(f"a comma-separated list of addresses and networks such as 10.0.0.0/8; or {NOTHING}", read)
 
 
 def session_id() -> Parser:

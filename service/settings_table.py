@@ -207,6 +207,53 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("LARS_MAX_BODY_BYTES", "8m", "bytes", "The largest request body that is read.", _BYTES),
     Setting(
+        "LARS_MAX_HEADER_BYTES",
+        "32k",
+        "bytes",
+        "The largest request line with all header fields.",
+        parsers.size(1024, 1024**2),
+    ),
+    Setting(
+        "LARS_MAX_HEADERS", "100", "", "The most header fields of one request.", parsers.integer(8, 10_000)
+    ),
+    Setting(
+        "LARS_HEADER_SECONDS",
+        "10",
+        "s",
+        "Time that the head of a request may take from its first byte; also, that a new connection may be "
+        "without any.",
+        _SECONDS,
+    ),
+    Setting(
+        "LARS_BODY_SECONDS",
+        "30",
+        "s",
+        "Time in which a body that is coming in must get on, by 1 KiB a second on average.",
+        _SECONDS,
+    ),
+    Setting(
+        "LARS_WRITE_SECONDS",
+        "30",
+        "s",
+        "Time in which a caller must take its answer, by 1 KiB a second on average.",
+        _SECONDS,
+    ),
+    Setting(
+        "LARS_MAX_CONNECTIONS",
+        "4096",
+        "",
+        "Connections open at once, for each front; fewer where the limit of open files (ulimit -n) leaves no "
+        "room for them beside the workers'. One more closes the one that has longest been without a request.",
+        parsers.integer(1, 1_000_000),
+    ),
+    Setting(
+        "LARS_TRUSTED_PROXIES",
+        "none",
+        "",
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto count; of others they are not read.",
+        parsers.networks(),
+    ),
+    Setting(
         "LARS_MAX_CODE_BYTES",
         at_most("512k", "LARS_MAX_BODY_BYTES", _BYTES),
         "bytes",

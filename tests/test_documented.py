@@ -24,6 +24,7 @@ from service import cli
 from service.app import OWNED
 from service.errors import KINDS, STORE_KINDS
 from service.execution.request import FIELDS
+from service.http.json_text import MAX_DEPTH
 from service.pool.job import Timing, Usage, Verdict
 from service.rest import context, prefer
 from service.rest.builtin import BuiltinPlanner, default_dialect, json_server, json_server_lists
@@ -195,6 +196,7 @@ def test_every_limit_of_a_request() -> None:
     }
     numbers = {
         "collections of a session": [limits.MAX_COLLECTIONS],
+        "levels of arrays and objects in a body": [MAX_DEPTH],
         "a record, as JSON": [limits.MAX_RECORD_BYTES, limits.MAX_RECORD_DEPTH],
         "records of one array, or of one change": [limits.MAX_BULK],
         "bytes of path; segments; characters of a segment": [

@@ -48,8 +48,8 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks. ``name``: ``key:ID``, ``env:VARIABLE``, or who a caller of an open service says it is;
-    ``keyed`` tells the first two from the last. ``sunset``: when the secret that came will no longer be taken,
-    after a rotation."""
+    ``keyed`` tells the first two from the last. ``sunset``: until when the secret that came is taken, after a
+    rotation."""
 
     name: str
     scopes: frozenset[Scope]

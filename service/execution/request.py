@@ -206,7 +206,7 @@ def _policy(value: Any, settings: Settings) -> str:
     if _POLICIES.index(value) < _POLICIES.index(settings.execute_policy):
         raise _Wrong(
             f"is wider than {settings.execute_policy}, which is what this server or key allows",
-            "a request may only tighten the policy; leave it out, or have LARS_EXECUTE_POLICY or the key changed",
+            "a request may only tighten the policy; leave it out, or have LARS_EXECUTE_POLICY changed",
             settings.execute_policy,
         )
     return str(value)

@@ -18,8 +18,10 @@ _log: FilteringBoundLogger = structlog.get_logger("lars.access")
 
 
 class AccessLogMiddleware:
-    """Event ``request`` at INFO: request_id, method, route, status, total_ms and the fields of the record.
+    """Event ``request`` at INFO: request_id, client, method, route, status, total_ms and the fields of the
+    record.
 
+    ``client`` is the peer's address, or what a trusted proxy says of its own peer.
     ``route`` is the template (``/files/{name}``), never the path: a path may hold what callers keep secret.
     ``status`` is None when no response was started, and 499 when that is because the client left.
     """
@@ -40,12 +42,19 @@ class AccessLogMiddleware:
             _log.info(
                 "request",
                 request_id=request_id_of(scope),
+                client=client_of(scope),
                 method=scope["method"],
                 route=getattr(scope.get("route"), "path", UNMATCHED),
                 status=watch.status_to_log(),
                 total_ms=round((time.monotonic() - began) * 1000, 3),
                 **watch.record.as_fields(),
             )
+
+
+def client_of(scope: Scope) -> str | None:
+    """The address of the client; None where the server knows none."""
+    client = scope.get("client")
+    return client[0] if client else None
 
 
 class _Watch:

@@ -9,7 +9,6 @@ import sys
 from contextlib import aclosing
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 
 from service.errors import (
@@ -20,6 +19,7 @@ from service.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from service.http.json_text import check_depth, loads
 
 SETTING = "LARS_MAX_BODY_BYTES"
 _JSON = re.compile(r"application/(?:json|[a-z0-9.!#$&^_-]+\+json)", re.ASCII)
@@ -60,18 +60,18 @@ async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str,
 
 
 def parse_json(body: bytes) -> Any:
-    """The value that a JSON text holds. json.JSONDecodeError (orjson's are of that class) when it is none."""
+    """The value that a JSON text holds. json.JSONDecodeError (orjson's are of that class) when it is none;
+    MalformedJson when it is nested too deeply."""
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        return loads(body)
+    except json.JSONDecodeError as error:
         if "infinity" not in error.msg:
             raise
     # orjson reads no number above 1e308, but an integer may have any number of digits.
+    check_depth(body)
     try:
         value = json.loads(body, parse_int=_integer, parse_constant=_refuse_constant)
         json.dumps(value, ensure_ascii=False).encode()
-    except RecursionError:
-        raise json.JSONDecodeError("nested too deeply", "", 0) from None
     except UnicodeEncodeError:  # json reads what orjson refuses, and no field could be encoded
         raise json.JSONDecodeError("lone surrogate in a string", "", 0) from None
     return value

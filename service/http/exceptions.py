@@ -17,6 +17,7 @@ from service.http.record import record_of
 from service.http.request_id import request_id_of
 
 _log: FilteringBoundLogger = structlog.get_logger("lars.http")
+_FAULT = "lars.fault"
 
 
 class ErrorMiddleware:
@@ -35,13 +36,19 @@ class ErrorMiddleware:
             return
         response_started = False
 
+        async def receive_whole() -> Message:
+            message = await receive()
+            if _FAULT in scope:
+                raise scope[_FAULT]
+            return message
+
         async def send_watched(message: Message) -> None:
             nonlocal response_started
             response_started = response_started or message["type"] == "http.response.start"
             await send(message)
 
         try:
-            await self.app(scope, receive, send_watched)
+            await self.app(scope, receive_whole, send_watched)
         except ClientDisconnect:
             record_of(scope).disconnected = True
         except Exception as error:  # the outermost frame of a request: beyond it is only the server's own 500
@@ -49,6 +56,12 @@ class ErrorMiddleware:
                 _log.exception("error_after_response_started")
                 raise
             await answer(error, scope)(scope, receive, send)
+
+
+def set_fault(scope: Scope, error: LarsError) -> None:
+    """What is wrong with the rest of the body. Raised where the application asks for it the next time; a
+    server that sets it wakes whoever waits for it already."""
+    scope[_FAULT] = error
 
 
 def answer(error: Exception, scope: Scope) -> ProblemResponse:

@@ -1,32 +1,305 @@
-"""HTTP/1.1 as uvicorn reads it with httptools; what is no HTTP at all is answered as every other error is."""
+"""HTTP/1.1 as uvicorn reads it with httptools, with bounds on everything that a peer decides."""
 
 from __future__ import annotations
 
-import orjson
-import structlog
-from structlog.typing import FilteringBoundLogger
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import asyncio
+import fcntl
+import termios
+from array import array
+from typing import Any, ClassVar, cast
 
-from service.errors import BadRequest, problem
-from service.http.access_log import UNMATCHED
-from service.http.request_id import HEADER, make_id
+import httptools
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-_log: FilteringBoundLogger = structlog.get_logger("lars.access")
+from service.errors import (
+    BadRequest,
+    HeadersTooLarge,
+    LarsError,
+    RequestTimeout,
+    TooManyConnections,
+    UriTooLong,
+)
+from service.http.connections import Connections
+from service.http.exceptions import set_fault
+from service.http.pace import Pace
+from service.http.refusal import refusal
+
+# How far the message that is coming in has come.
+_NOTHING, _HEAD, _BODY = range(3)
+# Requests that may wait on one connection for the answers to those before them. One read can hold thousands.
+_PIPELINED = 16
+# A chunk of one byte takes six: so much of a chunked body beside its content is ordinary.
+_FRAMING = 8
+_LINGER = 2.0  # seconds in which a peer may read why its connection ends
+_VERSIONS = ("1.1", "1.0")
 
 
-class ProblemProtocol(HttpToolsProtocol):
-    """Where the parser gives up there is no request that the application could answer, so this does: with a
-    problem, an id and a line in the log. The connection cannot be read any further and is closed."""
+class BoundedProtocol(HttpToolsProtocol):
+    """Where there is no request that the application could answer, this does, with a problem, an id and a
+    line in the log. Such a connection cannot be read any further and is closed.
 
-    def send_400_response(self, msg: str) -> None:
-        """``msg`` is uvicorn's own."""
-        request_id = make_id()
-        status, headers, body = problem(
-            BadRequest(f"{msg.rstrip('.')}; send one that HTTP/1.1 allows (RFC 9112)"), request_id
-        )
-        text = orjson.dumps(body)
-        headers |= {HEADER: request_id, "Content-Length": str(len(text)), "Connection": "close"}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.transport.write(f"HTTP/1.1 {status} Bad Request\r\n{lines}\r\n".encode() + text)
-        self.transport.close()
-        _log.info("request", request_id=request_id, route=UNMATCHED, status=status, error_code=body["code"])
+    A request that the application has begun is the application's to answer: what is wrong with its body is
+    raised where the application reads it.
+    """
+
+    # Of the front; ``bounded`` sets it.
+    everyone: ClassVar[Connections]
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._limits = self.everyone.limits
+        self._max_headers = self._limits.headers
+        self._reading = _NOTHING
+        self._deaf = False  # nothing more that comes is read
+        self._lingers_until: float | None = None
+        self._since = self.loop.time()  # of being open, or of the last answer
+        self._used = False  # whether there has been an answer
+        # Of the unfinished message: when its head or body was first found unfinished (0: not yet), how many
+        # bytes of it have surely come, how many of them are content.
+        self._begun = 0.0
+        self._came = 0
+        self._content = 0
+        self._body_pace: Pace | None = None
+        self._write_pace: Pace | None = None
+        # Of the read being parsed: its size, and whether a head or a message ended in it.
+        self._size = 0
+        self._mixed = False
+        self._hosts = 0
+
+    # What the event loop says.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if not self.everyone.admit(self) and not transport.is_closing():
+            self._refuse(TooManyConnections())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.everyone.forget(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        self._size, self._mixed = len(data), False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            return  # the head was seen; see _check_upgrade
+        except httptools.HttpParserError as error:
+            told = error.__context__
+            self._broken(told if isinstance(told, LarsError) else _malformed(error))
+            return
+        if self._reading:
+            self._unfinished()
+
+    def resume_writing(self) -> None:
+        self._write_pace = None
+        super().resume_writing()
+
+    # What the parser says. What is raised here comes back out of feed_data.
+
+    def on_message_begin(self) -> None:
+        self._reading = _HEAD
+        self._begun, self._came, self._hosts = 0.0, 0, 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Of the head, and of the trailers of a chunked body, which go nowhere."""
+        if len(self.headers) >= self._max_headers:
+            raise HeadersTooLarge("header fields", self._max_headers, setting="LARS_MAX_HEADERS")
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            raise BadRequest("Transfer-Encoding is not chunked; send chunked alone, or Content-Length")
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """A request begins, unless it is refused here."""
+        self._check_head()
+        upgrade = self.parser.should_upgrade()
+        if upgrade:
+            self._check_upgrade()
+        if len(self.pipeline) >= _PIPELINED:
+            raise BadRequest("too many requests wait on one connection; read the answers")
+        super().on_headers_complete()
+        self._reading, self._mixed = _BODY, True
+        self._begun, self._came, self._content = 0.0, 0, 0
+        self.headers = []  # the scope has the other list
+        self.everyone.waiting.pop(self, None)
+        if upgrade:
+            self._last_request()
+
+    def on_body(self, body: bytes) -> None:
+        self._content += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._reading, self._mixed = _NOTHING, True
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._wait()
+
+    # What uvicorn says.
+
+    def on_response_complete(self) -> None:
+        """In place of uvicorn's own, which sets a timer for each idle connection."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._wait()
+
+    # What the front's connections say.
+
+    def abort(self) -> None:
+        """Close it at once; a request that is being served sees its client leave."""
+        self.transport.abort()
+
+    def sweep(self, now: float) -> None:
+        """About once a second: end what takes too long. What the application takes is its own affair."""
+        if self._is_stuck(now):
+            self.transport.abort()
+        elif self.transport.is_closing():
+            return
+        elif self._lingers_until is not None:
+            if now > self._lingers_until:
+                self.transport.abort()
+        elif self._is_served():
+            self._sweep_body(now)
+        elif self._reading == _HEAD:
+            if now - max(self._begun, self._since) > self._limits.header_seconds:
+                self._refuse(
+                    RequestTimeout("head", self._limits.header_seconds, setting="LARS_HEADER_SECONDS")
+                )
+        elif now - self._since > self._patience():
+            self.transport.close()
+
+    # The rest.
+
+    def _wait(self) -> None:
+        """For the next request, or for the rest of a body whose answer did not wait for it."""
+        self._since, self._used = self.loop.time(), True
+        if self._reading != _BODY:
+            self.everyone.waiting[self] = None
+
+    def _patience(self) -> float:
+        if self._reading == _BODY:
+            return self._limits.body_seconds
+        return self.timeout_keep_alive if self._used else self._limits.header_seconds
+
+    def _is_served(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is not None and (not cycle.response_complete or bool(self.pipeline))
+
+    def _is_stuck(self, now: float) -> bool:
+        """Whether what was written does not get away. While the application adds to it, nothing can be
+        said: then the transport tells it to pause, or takes all."""
+        size = self.transport.get_write_buffer_size()
+        if not size or (self._is_served() and not self.flow.write_paused):
+            self._write_pace = None
+            return False
+        left = size + _unacknowledged(self.transport)
+        if self._write_pace is None:
+            self._write_pace = Pace(now, -left)
+        return self._write_pace.too_slow(now, -left, self._limits.write_seconds)
+
+    def _sweep_body(self, now: float) -> None:
+        pace = self._body_pace
+        if self._reading != _BODY or pace is None:
+            return
+        if self.flow.read_paused:  # it is the application that does not read
+            pace.since, pace.done = now, self._content
+        elif pace.too_slow(now, self._content, self._limits.body_seconds):
+            self._broken(RequestTimeout("body", self._limits.body_seconds, setting="LARS_BODY_SECONDS"))
+
+    def _unfinished(self) -> None:
+        """After a read at whose end a head or a body is not whole."""
+        if not self._begun:
+            self._begun = self.loop.time()
+            self._body_pace = Pace(self._begun, self._content) if self._reading == _BODY else None
+        if not self._mixed:
+            self._came += self._size
+        limit = self._limits.header_bytes
+        if self._reading == _HEAD and self._came > limit:
+            self._broken(_too_long(len(self.url), limit))
+        elif self._reading == _BODY and self._came > limit + _FRAMING * self._content:
+            self._broken(HeadersTooLarge("bytes of chunk extensions and trailers", limit))
+
+    def _check_head(self) -> None:
+        limit = self._limits.header_bytes
+        if self._came + self._size > limit:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > limit:
+                raise _too_long(len(self.url), limit)
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS:
+            raise BadRequest(f"HTTP/{version} is not spoken here; send HTTP/1.1")
+        if self._hosts != 1 and (self._hosts or version == "1.1"):
+            raise BadRequest(
+                f"Host is given {self._hosts} times; send one header Host (RFC 9112 section 3.2)"
+            )
+
+    def _check_upgrade(self) -> None:
+        """To no other protocol. The parser takes a body for one: it would be lost, or read as a request."""
+        if self.parser.get_method() == b"CONNECT":
+            raise BadRequest("CONNECT is not served; this is no proxy")
+        given = dict(self.headers)
+        if given.get(b"content-length", b"0").strip(b"0") or b"transfer-encoding" in given:
+            raise BadRequest("Upgrade comes with a body; send HTTP/1.1 without the header Upgrade")
+
+    def _last_request(self) -> None:
+        """Answer what was begun, then close."""
+        self._deaf = True
+        self.cycle.keep_alive = False
+
+    def _broken(self, error: LarsError) -> None:
+        """The message that comes in has no end that could be read."""
+        self._deaf = True
+        if not self._is_served():
+            if self._reading == _BODY:  # answered long ago: a second answer would be taken for the next one
+                self.transport.close()
+            else:
+                self._refuse(error)
+            return
+        self._last_request()
+        if self._reading == _BODY:
+            set_fault(cast("Scope", self.cycle.scope), error)
+            self.cycle.message_event.set()
+
+    def _refuse(self, error: LarsError) -> None:
+        """Answer in place of the application, and close when the peer has had time to read it: with bytes
+        unread, closing at once would reset the connection and take the answer back (RFC 9112 section 9.6)."""
+        self._deaf = True
+        self._lingers_until = self.loop.time() + _LINGER
+        self.transport.write(refusal(error, self.client[0] if self.client else None))
+        self.transport.write_eof()
+
+
+def bounded(everyone: Connections) -> type[BoundedProtocol]:
+    """The protocol of one front, for ``uvicorn.Config(http=...)``."""
+    return type("FrontProtocol", (BoundedProtocol,), {"everyone": everyone})
+
+
+def _unacknowledged(transport: asyncio.Transport) -> int:
+    """Bytes in the kernel's send queue, tcp(7) SIOCOUTQ. It may hold megabytes, and takes more only when a
+    third of them has gone: without it, a slow reader would seem to stand still."""
+    queued = array("i", [0])
+    fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
+    return queued[0]
+
+
+def _too_long(url: int, limit: int) -> LarsError:
+    if url > limit:
+        return UriTooLong(limit)
+    return HeadersTooLarge("bytes of request line and header fields", limit)
+
+
+def _malformed(error: httptools.HttpParserError) -> BadRequest:
+    return BadRequest(f"the request is not HTTP/1.1: {error}; send one that RFC 9112 allows")

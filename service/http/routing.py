@@ -1,4 +1,4 @@
-"""Routes that say what a caller must be allowed, routes that a catch-all must not answer for, the catch-all."""
+"""Routes that say what a caller must be allowed, those that a catch-all must leave alone, the catch-all."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from service.errors import BadRequest, FieldError, MalformedJson, UnsupportedMediaType
+from service.http.json_text import check_depth, loads
 from service.rest.prefer import Preferences, parse_prefer
 
 MAX_PATH = 8_000  # bytes, encoded
@@ -226,7 +227,7 @@ def _body(body: bytes, media_type: str, headers: dict[str, str], dialect: str) -
 
 def _json(body: bytes) -> Any:
     try:
-        return _parse_wide(body) if _WIDE.search(body) else orjson.loads(body)
+        return _parse_wide(body) if _WIDE.search(body) else loads(body)
     except json.JSONDecodeError as error:  # orjson's errors are of this class too
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedJson(
@@ -236,14 +237,13 @@ def _json(body: bytes) -> Any:
 
 def _parse_wide(body: bytes) -> Any:
     """With integers of any size, of which orjson makes floats; what orjson refuses is refused here too."""
+    check_depth(body)
     try:
         value = json.loads(body.decode(), parse_constant=_no_constant, parse_float=_finite)
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair cannot be sent on
     except UnicodeError:
         raise json.JSONDecodeError("not UTF-8", "", 0) from None
-    except RecursionError:
-        raise json.JSONDecodeError("nested too deeply", "", 0) from None
     except ValueError as error:
         if isinstance(error, json.JSONDecodeError):
             raise

@@ -15,9 +15,10 @@ and the members of its own that its class has:
 
 - policy_refused: ``verdict`` ("rejected"), ``rule``, ``line``, ``column``
 - malformed_json: ``line``, ``column``
-- payload_too_large: ``field``, ``limit``
+- payload_too_large, uri_too_long, headers_too_large: ``field``, ``limit``
+- request_timeout: ``field``, ``limit`` in seconds
 - validation_failed: ``errors``, a non-empty array of {field, message, value?, limit?, remedy}
-- overloaded, queue_timeout, not_ready, control_unavailable: ``retry_after``, whole seconds, also in the
+- overloaded, queue_timeout, too_many_connections, not_ready, control_unavailable: ``retry_after``, whole seconds, also in the
   header ``Retry-After``
 
 method_not_allowed has the header ``Allow``. No member of a class takes the place of a common one.
@@ -39,11 +40,14 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.PolicyRefused("import is not allowed", rule="import", line=3, column=1),
     errors.NotFound("nothing is served here"),
     errors.MethodNotAllowed("PUT", ("POST", "GET")),
+    errors.RequestTimeout("head", 10, setting="LARS_HEADER_SECONDS"),
     errors.Conflict("the session holds data"),
     errors.IdempotencyConflict(),
     errors.PayloadTooLarge("code", 10, setting="LARS_MAX_CODE_BYTES", observed=11),
+    errors.UriTooLong(32768),
     errors.UnsupportedMediaType("Content-Type is text/plain"),
     errors.ValidationFailed([FieldError("timeout", "is too high", "ask for less", value=99, limit=60)]),
+    errors.HeadersTooLarge("header fields", 100, setting="LARS_MAX_HEADERS"),
     errors.InternalError(),
     errors.PlannerRequired("no rule", missing="actions"),
     errors.PlanFailed("the plan raised KeyError"),
@@ -51,6 +55,7 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.WorkerLost(),
     errors.Overloaded(retry_after=3),
     errors.QueueTimeout(retry_after=2),
+    errors.TooManyConnections(retry_after=1),
     errors.NotReady("no worker\nhas proved itself"),
     errors.ControlUnavailable("PostgreSQL at db: connection refused"),
     errors.StorageUnavailable("data cannot be kept: no space left on device"),
@@ -61,6 +66,7 @@ OWN_HEADERS = {
     "method_not_allowed": {"allow"},
     "overloaded": {"retry-after"},
     "queue_timeout": {"retry-after"},
+    "too_many_connections": {"retry-after"},
     "not_ready": {"retry-after"},
     "control_unavailable": {"retry-after"},
 }

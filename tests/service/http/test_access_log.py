@@ -48,6 +48,7 @@ async def test_fields() -> None:
         "event": "request",
         "log_level": "info",
         "request_id": "r1",
+        "client": "127.0.0.1",
         "method": "GET",
         "route": "/files/{name}",
         "status": 200,

@@ -1,0 +1,82 @@
+"""The open connections of one front: how many, who makes room, and one look at each about every second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Protocol
+
+from service.http.limits import Limits
+
+_SPARE = 64  # connections above the limit while they are told of it
+_LONGEST_TICK = 1.0  # seconds
+
+
+class Connection(Protocol):
+    """What is asked of one connection."""
+
+    def abort(self) -> None:
+        """Close it at once."""
+
+    def sweep(self, now: float) -> None:
+        """End what has taken too long. ``now``: the event loop's time."""
+
+
+class Connections:
+    """Counts and watches them. One timer for all: a request costs no timer of its own.
+
+    ``waiting`` holds those that no request is served on, in the order in which they began to wait: idle ones,
+    those with an unfinished head, and those that are being refused. They make room for new ones.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.waiting: OrderedDict[Connection, None] = OrderedDict()
+        self._open: set[Connection] = set()
+        self._refused: set[Connection] = set()
+        shortest = min(limits.header_seconds, limits.body_seconds, limits.write_seconds)
+        self._tick = min(_LONGEST_TICK, shortest / 4)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def admit(self, connection: Connection) -> bool:
+        """Take it in. When all places are taken, the one that has waited longest is closed. False when none
+        waits: the new one is to be told so, or is closed already where too many are being told."""
+        if self._timer is None:
+            self._wind()
+        full = len(self._open) >= self.limits.connections
+        if full and not self.waiting:
+            self._refuse(connection)
+            return False
+        if full:
+            self._evict(next(iter(self.waiting)))
+        self._open.add(connection)
+        self.waiting[connection] = None
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """It is closed."""
+        self._open.discard(connection)
+        self._refused.discard(connection)
+        self.waiting.pop(connection, None)
+
+    def _refuse(self, connection: Connection) -> None:
+        if len(self._refused) < _SPARE:
+            self._refused.add(connection)
+        else:
+            connection.abort()
+
+    def _evict(self, connection: Connection) -> None:
+        self.forget(connection)
+        connection.abort()
+
+    def _wind(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._tick, self._sweep, loop)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now = loop.time()
+        for connection in (*self._open, *self._refused):
+            connection.sweep(now)
+        if self._open or self._refused:
+            self._wind()

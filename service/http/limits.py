@@ -1,0 +1,49 @@
+"""What one connection, and all of them together, may take of a front."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+
+from service.sessions.sessions import SPARE_WORKERS
+from service.settings import Settings
+
+_OF_WORKER = 5  # its four, and the directory of a session on the way to it
+_OWN = 256  # event loop, zygotes, logs, spools, and connections that are being refused
+_FEWEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds. ``header_bytes``: of a request line and its header fields together,
+    and of what a chunked body has beside its content."""
+
+    header_bytes: int
+    headers: int
+    header_seconds: float
+    body_seconds: float
+    write_seconds: float
+    connections: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """As the settings say; of connections no more than this process has descriptors for."""
+        return cls(
+            header_bytes=settings.max_header_bytes,
+            headers=settings.max_headers,
+            header_seconds=settings.header_seconds,
+            body_seconds=settings.body_seconds,
+            write_seconds=settings.write_seconds,
+            connections=min(settings.max_connections, room(settings, open_files())),
+        )
+
+
+def open_files() -> int:
+    """The soft RLIMIT_NOFILE of this process, getrlimit(2)."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def room(settings: Settings, descriptors: int) -> int:
+    """Connections for which a front with so many descriptors has room beside its workers'."""
+    workers = settings.max_workers + settings.pool_size + settings.session_workers + SPARE_WORKERS
+    return max(_FEWEST, descriptors - _OF_WORKER * workers - _OWN)
