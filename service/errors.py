@@ -11,13 +11,15 @@
     │   │   └── IdempotencyConflict
     │   ├── MethodNotAllowed
     │   ├── PayloadTooLarge
+    │   ├── RateLimited
     │   ├── UnsupportedMediaType
     │   └── ValidationFailed
     └── ServiceError                 the service is at fault
         ├── TryLater
         │   ├── Overloaded
         │   ├── QueueTimeout
-        │   └── NotReady
+        │   ├── NotReady
+        │   └── LimitsUnavailable
         ├── StorageUnavailable
         ├── PlanFailed
         ├── PlanRefused
@@ -135,6 +137,32 @@ class PayloadTooLarge(RequestError):
         )
 
 
+class RateLimited(RequestError):
+    """The key has used up one of its limits. ``policy``: requests, concurrent, cpu or tokens; ``limit`` in
+    its unit, for any ``window`` seconds (None: at once); ``retry_after``: whole seconds until a retry
+    succeeds if nothing else is asked for. ``headers``: what the response says of all limits of the key."""
+
+    def __init__(
+        self, policy: str, limit: int, window: int | None, retry_after: int, headers: Mapping[str, str]
+    ) -> None:
+        seconds = max(1, retry_after)
+        what = _RATE_WORDS[policy].format(limit=limit, window=window)
+        super().__init__(
+            f"the key is at its limit of {what}; send the request again after {seconds} s, "
+            "or have the key's limits raised",
+            extra={"policy": policy, "limit": limit, "window": window, "retry_after": seconds},
+            headers={**headers, "Retry-After": str(seconds)},
+        )
+
+
+_RATE_WORDS: Final[Mapping[str, str]] = {
+    "requests": "{limit} requests in {window} s",
+    "concurrent": "{limit} runs at once",
+    "cpu": "{limit} CPU seconds in {window} s",
+    "tokens": "{limit} tokens in {window} s",
+}
+
+
 class UnsupportedMediaType(RequestError):
     """The body is not of a type that this path reads."""
 
@@ -226,6 +254,12 @@ class NotReady(TryLater):
     usual = "no worker is ready to run programs"
 
 
+class LimitsUnavailable(TryLater):
+    """Whether the key is within its limits cannot be told, so the request is refused."""
+
+    usual = "the counts of the key's limits cannot be reached, so the request was refused and nothing ran"
+
+
 class WorkerLost(ServiceError):
     """The worker died without an account of the program."""
 
@@ -287,6 +321,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     PayloadTooLarge: Kind(413, "payload_too_large", "Payload too large"),
     UnsupportedMediaType: Kind(415, "unsupported_media_type", "Unsupported media type"),
     ValidationFailed: Kind(422, "validation_failed", "Validation failed"),
+    RateLimited: Kind(429, "rate_limited", "A limit of the key is used up"),
     InternalError: Kind(500, "internal_error", "Internal error"),
     PlannerRequired: Kind(501, "planner_required", "A planner is required"),
     PlanFailed: Kind(502, "plan_failed", "The plan gave no reply"),
@@ -296,6 +331,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
     NotReady: Kind(503, "not_ready", "Not ready"),
     StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
+    LimitsUnavailable: Kind(503, "limits_unavailable", "Limits cannot be checked"),
     RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
 }
 

@@ -14,6 +14,8 @@ from typing import Literal
 
 from sandbox_runtime.layers import Layer
 from service.env_file import load_env_file
+from service.limits.rates import Rates
+from service.secret import Secret
 from service.settings_parsers import SettingsError
 from service.settings_read import Conflict, conflicting, out_of_order, read_table, unknown
 from service.settings_table import OF_SCRIPTS, ORDERED, SETTINGS, Computed, Setting
@@ -69,6 +71,8 @@ class Settings:
     session_workers: int
     default_session: str | None
     cors_origins: tuple[str, ...]
+    rate: Rates
+    rate_store: Secret | Literal["memory"]
     session_queue: int
     session_idle: float
     session_expiry: float

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from sandbox_runtime.layers import Layer
+from service.limits.rates import UNLIMITED, Rates, read_rates
 from service.secret import Secret
 from service.units import format_size, parse_size
 
@@ -20,6 +21,7 @@ _INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.:_%-]{1,255}", re.ASCII)
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}", re.ASCII)
+_STORE = re.compile(r"(?:rediss?://[^\s/@]*@?[^\s/@]+|unix://[^\s@]*@?/)[^\s@]*", re.ASCII)
 _SESSION_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 NOTHING = "none"
 N = TypeVar("N", int, float)
@@ -131,6 +133,25 @@ def origins() -> Parser:
     return Parser(
         f"a comma-separated list of origins such as https://example.org; * for all; or {NOTHING}", read
     )
+
+
+def rates() -> Parser:
+    """Limits as ``service.limits.rates`` reads them, separated by commas, or ``none``."""
+
+    def read(text: str) -> Rates:
+        return UNLIMITED if text.lower() == NOTHING else read_rates(text.split(","))
+
+    form = "a comma-separated list such as 100/minute, concurrent=4, cpu=3600, tokens=50000"
+    return Parser(f"{form}; or {NOTHING}", read)
+
+
+def rate_store() -> Parser:
+    """``memory``, or the URL of a Redis, which may hold a password."""
+
+    def read(text: str) -> Secret | Literal["memory"]:
+        return "memory" if text.lower() == "memory" else Secret(_matched(_STORE, text))
+
+    return Parser("memory, or the URL of a Redis: redis://HOST, rediss://HOST or unix:///PATH", read)
 
 
 def session_id() -> Parser:

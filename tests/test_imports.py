@@ -34,7 +34,9 @@ IMPORTS: Mapping[str, Imports] = {
             (
                 "anyio",
                 "httptools",
+                "limits",
                 "orjson",
+                "redis",
                 "sandbox_runtime",  # the package itself: only to find its directory
                 "sandbox_runtime.call",
                 "sandbox_runtime.domain",

@@ -17,7 +17,10 @@ and the members of its own that its class has:
 - malformed_json: ``line``, ``column``
 - payload_too_large: ``field``, ``limit``
 - validation_failed: ``errors``, a non-empty array of {field, message, value?, limit?, remedy}
-- overloaded, queue_timeout, not_ready: ``retry_after``, whole seconds, also in the header ``Retry-After``
+- overloaded, queue_timeout, not_ready, limits_unavailable: ``retry_after``, whole seconds, also in the
+  header ``Retry-After``
+- rate_limited: ``policy``, ``limit``, ``window`` (seconds or null), ``retry_after`` as above; beside that
+  header those of the key's limits
 
 method_not_allowed has the header ``Allow``. No member of a class takes the place of a common one.
 """
@@ -43,6 +46,7 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.PayloadTooLarge("code", 10, setting="LARS_MAX_CODE_BYTES", observed=11),
     errors.UnsupportedMediaType("Content-Type is text/plain"),
     errors.ValidationFailed([FieldError("timeout", "is too high", "ask for less", value=99, limit=60)]),
+    errors.RateLimited("requests", 100, 60, 7, {"RateLimit": '"requests";r=0;t=7'}),
     errors.InternalError(),
     errors.PlannerRequired("no rule", missing="actions"),
     errors.PlanFailed("the plan raised KeyError"),
@@ -52,6 +56,7 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.QueueTimeout(retry_after=2),
     errors.NotReady("no worker\nhas proved itself"),
     errors.StorageUnavailable("data cannot be kept: no space left on device"),
+    errors.LimitsUnavailable(),
     errors.RunTimeout(),
 )
 COMMON = {"type", "title", "status", "detail", "code", "error", "instance", "request_id"}
@@ -60,6 +65,8 @@ OWN_HEADERS = {
     "overloaded": {"retry-after"},
     "queue_timeout": {"retry-after"},
     "not_ready": {"retry-after"},
+    "limits_unavailable": {"retry-after"},
+    "rate_limited": {"retry-after", "ratelimit"},
 }
 
 
@@ -106,12 +113,20 @@ def test_members_of_its_own() -> None:
         {"field": "timeout", "message": "is too high", "value": 99, "limit": 60, "remedy": "ask for less"}
     ]
     assert [bodies[code]["retry_after"] for code in ("overloaded", "queue_timeout", "not_ready")] == [3, 2, 1]
+    limited = bodies["rate_limited"]
+    assert (limited["policy"], limited["limit"], limited["window"]) == ("requests", 100, 60)
+    assert limited["retry_after"] == 7
+    assert limited["detail"] == (
+        "the key is at its limit of 100 requests in 60 s; send the request again after 7 s, "
+        "or have the key's limits raised"
+    )
 
 
 def test_headers_of_its_own() -> None:
     """Allow is sorted; Retry-After is at least one whole second."""
     assert problem(errors.MethodNotAllowed("PUT", {"POST", "GET", "HEAD"}))[1]["Allow"] == "GET, HEAD, POST"
     assert problem(errors.Overloaded(retry_after=0))[1]["Retry-After"] == "1"
+    assert problem(errors.RateLimited("concurrent", 4, None, 0, {}))[1]["Retry-After"] == "1"
 
 
 def test_error_is_one_line() -> None:

@@ -95,6 +95,7 @@ def test_status_and_code_are_the_contract() -> None:
         "payload_too_large": 413,
         "unsupported_media_type": 415,
         "validation_failed": 422,
+        "rate_limited": 429,
         "internal_error": 500,
         "planner_required": 501,
         "plan_failed": 502,
@@ -104,6 +105,7 @@ def test_status_and_code_are_the_contract() -> None:
         "queue_timeout": 503,
         "not_ready": 503,
         "storage_unavailable": 503,
+        "limits_unavailable": 503,
         "run_timeout": 504,
     }
 
