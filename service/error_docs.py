@@ -136,6 +136,17 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Connect again after `retry_after` seconds; use one connection for many requests.",
         ("retry_after",),
     ),
+    errors.RateLimited: Advice(
+        "The key has used up a limit ([limits.md](limits.md)): of requests, of runs at once, or of the CPU "
+        "time or tokens of a day. Nothing ran, and the request was not counted.",
+        "Send the request again after `retry_after` seconds (also in `Retry-After`).",
+        ("policy", "limit", "window", "retry_after"),
+    ),
+    errors.LimitsUnavailable: Advice(
+        "The key has limits, and the store that counts for them does not answer or is full. Nothing ran.",
+        "Send the request again after `retry_after` seconds; the operator looks after `LARS_RATE_STORE`.",
+        ("retry_after",),
+    ),
     errors.NotReady: Advice(
         "`GET /readyz`: no worker has run a program yet, or all are lost. Else: the service is stopping.",
         "Send the request again after `retry_after` seconds; `GET /readyz` says when it is of use.",

@@ -21,6 +21,7 @@
     │   ├── PayloadTooLarge
     │   ├── UriTooLong
     │   ├── HeadersTooLarge
+    │   ├── RateLimited
     │   ├── UnsupportedMediaType
     │   └── ValidationFailed
     └── ServiceError                 the service is at fault
@@ -29,7 +30,8 @@
         │   ├── QueueTimeout
         │   ├── TooManyConnections
         │   ├── NotReady
-        │   └── ControlUnavailable
+        │   ├── ControlUnavailable
+        │   └── LimitsUnavailable
         ├── StorageUnavailable
         ├── PlanFailed
         ├── PlanRefused
@@ -218,6 +220,32 @@ class HeadersTooLarge(RequestError):
         )
 
 
+class RateLimited(RequestError):
+    """The key has used up one of its limits. ``policy``: requests, concurrent, cpu or tokens; ``limit`` in
+    its unit, for any ``window`` seconds (None: at once); ``retry_after``: whole seconds until a retry
+    succeeds if nothing else is asked for. ``headers``: what the response says of all limits of the key."""
+
+    def __init__(
+        self, policy: str, limit: int, window: int | None, retry_after: int, headers: Mapping[str, str]
+    ) -> None:
+        seconds = max(1, retry_after)
+        what = _RATE_WORDS[policy].format(limit=limit, window=window)
+        super().__init__(
+            f"the key is at its limit of {what}; send the request again after {seconds} s, "
+            "or have the key's limits raised",
+            extra={"policy": policy, "limit": limit, "window": window, "retry_after": seconds},
+            headers={**headers, "Retry-After": str(seconds)},
+        )
+
+
+_RATE_WORDS: Final[Mapping[str, str]] = {
+    "requests": "{limit} requests in {window} s",
+    "concurrent": "{limit} runs at once",
+    "cpu": "{limit} CPU seconds in {window} s",
+    "tokens": "{limit} tokens in {window} s",
+}
+
+
 class UnsupportedMediaType(RequestError):
     """The body is not of a type that this path reads."""
 
@@ -326,6 +354,12 @@ class ControlUnavailable(TryLater):
         self.reason = reason
 
 
+class LimitsUnavailable(TryLater):
+    """Whether the key is within its limits cannot be told, so the request is refused."""
+
+    usual = "the counts of the key's limits cannot be reached, so the request was refused and nothing ran"
+
+
 class WorkerLost(ServiceError):
     """The worker died without an account of the program."""
 
@@ -395,6 +429,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     UriTooLong: Kind(414, "uri_too_long", "The URI is too long"),
     UnsupportedMediaType: Kind(415, "unsupported_media_type", "Unsupported media type"),
     ValidationFailed: Kind(422, "validation_failed", "Validation failed"),
+    RateLimited: Kind(429, "rate_limited", "A limit of the key is used up"),
     HeadersTooLarge: Kind(431, "headers_too_large", "The headers are too large"),
     InternalError: Kind(500, "internal_error", "Internal error"),
     PlannerRequired: Kind(501, "planner_required", "A planner is required"),
@@ -407,6 +442,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     NotReady: Kind(503, "not_ready", "Not ready"),
     ControlUnavailable: Kind(503, "control_unavailable", "Keys cannot be looked up"),
     StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
+    LimitsUnavailable: Kind(503, "limits_unavailable", "Limits cannot be checked"),
     RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
 }
 

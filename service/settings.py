@@ -15,6 +15,7 @@ from typing import Literal
 from sandbox_runtime.layers import Layer
 from service.access.gate import Need
 from service.env_file import load_env_file
+from service.limits.rates import Rates
 from service.secret import Secret
 from service.settings_parsers import SettingsError
 from service.settings_read import Conflict, conflicting, out_of_order, read_table, unknown
@@ -83,6 +84,8 @@ class Settings:
     auth_token: Secret | None
     stargate_api_key: Secret | None
     public: frozenset[Need]
+    rate: Rates
+    rate_store: Secret | Literal["memory"]
     session_queue: int
     session_idle: float
     session_expiry: float

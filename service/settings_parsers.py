@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from sandbox_runtime.layers import Layer
 from service.database_url import POSTGRESQL, SQLITE, normal_url
+from service.limits.rates import UNLIMITED, Rates, read_rates
 from service.secret import Secret
 from service.units import format_size, parse_size
 
@@ -23,6 +24,9 @@ _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.:_%-]{1,255}", re.ASCII)
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}", re.ASCII)
 _TOKEN = re.compile(r"[!-~]{1,512}", re.ASCII)
+
+
+_STORE = re.compile(r"(?:rediss?://[^\s/@]*@?[^\s/@]+|unix://[^\s@]*@?/)[^\s@]*", re.ASCII)
 _SESSION_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 NOTHING = "none"
 N = TypeVar("N", int, float)
@@ -180,6 +184,25 @@ def networks() -> Parser:
         return tuple(str(ipaddress.ip_network(one.strip())) for one in text.split(","))
 
     return Parser(f"a comma-separated list of addresses and networks such as 10.0.0.0/8; or {NOTHING}", read)
+
+
+def rates() -> Parser:
+    """Limits as ``service.limits.rates`` reads them, separated by commas, or ``none``."""
+
+    def read(text: str) -> Rates:
+        return UNLIMITED if text.lower() == NOTHING else read_rates(text.split(","))
+
+    form = "a comma-separated list such as 100/minute, concurrent=4, cpu=3600, tokens=50000"
+    return Parser(f"{form}; or {NOTHING}", read)
+
+
+def rate_store() -> Parser:
+    """``memory``, or the URL of a Redis, which may hold a password."""
+
+    def read(text: str) -> Secret | Literal["memory"]:
+        return "memory" if text.lower() == "memory" else Secret(_matched(_STORE, text))
+
+    return Parser("memory, or the URL of a Redis: redis://HOST, rediss://HOST or unix:///PATH", read)
 
 
 def session_id() -> Parser:

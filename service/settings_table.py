@@ -382,6 +382,21 @@ SETTINGS: tuple[Setting, ...] = (
         parsers.names(PUBLIC_NAMES),
     ),
     Setting(
+        "LARS_RATE",
+        "none",
+        "",
+        "Limits of every key that has none of its own.",
+        parsers.rates(),
+    ),
+    Setting(
+        "LARS_RATE_STORE",
+        "memory",
+        "",
+        "Where limits are counted: memory, for this node alone, or a Redis that several nodes share.",
+        parsers.rate_store(),
+        secret=True,
+    ),
+    Setting(
         "LARS_SESSION_QUEUE",
         "256",
         "",

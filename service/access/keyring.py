@@ -15,7 +15,7 @@ from service.access.key_text import PREFIX, KeyText, digest_of, read_key
 from service.access.principal import Key, Principal
 from service.access.scopes import Scope
 from service.errors import KeyExpired, KeyMalformed, KeyRevoked, KeyUnknown
-from service.limits.rates import UNLIMITED, Rates
+from service.limits.rates import UNLIMITED
 from service.secret import Secret
 
 _UNKNOWN = "there is no such key; check it, or have one made with lars keys add"
@@ -37,12 +37,11 @@ class _Entry:
 
 
 class Keyring:
-    """``rates``: of keys that have none of their own. ``variables``: name -> the key in it."""
+    """``variables``: name -> the key in it."""
 
-    def __init__(self, rates: Rates = UNLIMITED, variables: Mapping[str, Secret] | None = None) -> None:
-        self._rates = rates
+    def __init__(self, variables: Mapping[str, Secret] | None = None) -> None:
         self._entries: dict[str, _Entry] = {}
-        self._variables = _of_environment(variables or {}, rates)
+        self._variables = _of_environment(variables or {})
 
     @property
     def empty(self) -> bool:
@@ -54,7 +53,7 @@ class Keyring:
         for key in keys:
             known = self._entries.get(key.id)
             if known is None or known.key.revision < key.revision:
-                self._entries[key.id] = self._entry(key)
+                self._entries[key.id] = _entry(key)
 
     def principal_of(self, token: str) -> Principal:
         """Whom the token stands for. KeyMalformed, KeyUnknown, KeyRevoked or KeyExpired."""
@@ -75,11 +74,12 @@ class Keyring:
         matching = [principal for known, principal in self._variables if hmac.compare_digest(known, digest)]
         return matching[0] if matching else None
 
-    def _entry(self, key: Key) -> _Entry:
-        spec = key.spec
-        rates = self._rates if spec.rates == UNLIMITED else spec.rates
-        principal = Principal(f"key:{key.id}", spec.scopes, rates=rates, policy=spec.policy, key_id=key.id)
-        return _Entry(key, principal, replace(principal, sunset=key.previous_until))
+
+def _entry(key: Key) -> _Entry:
+    spec = key.spec
+    rates = UNLIMITED if spec.rates == UNLIMITED else spec.rates  # asked for by identity on every request
+    principal = Principal(f"key:{key.id}", spec.scopes, rates=rates, policy=spec.policy, key_id=key.id)
+    return _Entry(key, principal, replace(principal, sunset=key.previous_until))
 
 
 def _judged(text: KeyText, entry: _Entry | None) -> Principal:
@@ -105,7 +105,7 @@ def _expected(key: Key) -> tuple[bytes, bytes, str]:
     return key.digest, key.previous or _NOBODYS, key.spec.env
 
 
-def _of_environment(variables: Mapping[str, Secret], rates: Rates) -> tuple[tuple[bytes, Principal], ...]:
+def _of_environment(variables: Mapping[str, Secret]) -> tuple[tuple[bytes, Principal], ...]:
     """One principal for each different text: two variables may hold the same key."""
     names: dict[bytes, list[str]] = {}
     for name, secret in variables.items():

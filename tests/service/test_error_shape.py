@@ -18,8 +18,10 @@ and the members of its own that its class has:
 - payload_too_large, uri_too_long, headers_too_large: ``field``, ``limit``
 - request_timeout: ``field``, ``limit`` in seconds
 - validation_failed: ``errors``, a non-empty array of {field, message, value?, limit?, remedy}
-- overloaded, queue_timeout, too_many_connections, not_ready, control_unavailable: ``retry_after``, whole seconds, also in the
-  header ``Retry-After``
+- overloaded, queue_timeout, too_many_connections, not_ready, control_unavailable, limits_unavailable:
+  ``retry_after``, whole seconds, also in the header ``Retry-After``
+- rate_limited: ``policy``, ``limit``, ``window`` (seconds or null), ``retry_after`` as above; beside that
+  header those of the key's limits
 
 method_not_allowed has the header ``Allow``. No member of a class takes the place of a common one.
 """
@@ -48,6 +50,7 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.UnsupportedMediaType("Content-Type is text/plain"),
     errors.ValidationFailed([FieldError("timeout", "is too high", "ask for less", value=99, limit=60)]),
     errors.HeadersTooLarge("header fields", 100, setting="LARS_MAX_HEADERS"),
+    errors.RateLimited("requests", 100, 60, 7, {"RateLimit": '"requests";r=0;t=7'}),
     errors.InternalError(),
     errors.PlannerRequired("no rule", missing="actions"),
     errors.PlanFailed("the plan raised KeyError"),
@@ -59,6 +62,7 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.NotReady("no worker\nhas proved itself"),
     errors.ControlUnavailable("PostgreSQL at db: connection refused"),
     errors.StorageUnavailable("data cannot be kept: no space left on device"),
+    errors.LimitsUnavailable(),
     errors.RunTimeout(),
 )
 COMMON = {"type", "title", "status", "detail", "code", "error", "instance", "request_id"}
@@ -69,6 +73,8 @@ OWN_HEADERS = {
     "too_many_connections": {"retry-after"},
     "not_ready": {"retry-after"},
     "control_unavailable": {"retry-after"},
+    "limits_unavailable": {"retry-after"},
+    "rate_limited": {"retry-after", "ratelimit"},
 }
 
 
@@ -115,12 +121,20 @@ def test_members_of_its_own() -> None:
         {"field": "timeout", "message": "is too high", "value": 99, "limit": 60, "remedy": "ask for less"}
     ]
     assert [bodies[code]["retry_after"] for code in ("overloaded", "queue_timeout", "not_ready")] == [3, 2, 1]
+    limited = bodies["rate_limited"]
+    assert (limited["policy"], limited["limit"], limited["window"]) == ("requests", 100, 60)
+    assert limited["retry_after"] == 7
+    assert limited["detail"] == (
+        "the key is at its limit of 100 requests in 60 s; send the request again after 7 s, "
+        "or have the key's limits raised"
+    )
 
 
 def test_headers_of_its_own() -> None:
     """Allow is sorted; Retry-After is at least one whole second."""
     assert problem(errors.MethodNotAllowed("PUT", {"POST", "GET", "HEAD"}))[1]["Allow"] == "GET, HEAD, POST"
     assert problem(errors.Overloaded(retry_after=0))[1]["Retry-After"] == "1"
+    assert problem(errors.RateLimited("concurrent", 4, None, 0, {}))[1]["Retry-After"] == "1"
 
 
 def test_error_is_one_line() -> None:

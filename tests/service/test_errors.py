@@ -98,6 +98,7 @@ def test_status_and_code_are_the_contract() -> None:
         "headers_too_large": 431,
         "unsupported_media_type": 415,
         "validation_failed": 422,
+        "rate_limited": 429,
         "internal_error": 500,
         "planner_required": 501,
         "plan_failed": 502,
@@ -109,6 +110,7 @@ def test_status_and_code_are_the_contract() -> None:
         "not_ready": 503,
         "control_unavailable": 503,
         "storage_unavailable": 503,
+        "limits_unavailable": 503,
         "run_timeout": 504,
     }
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from sandbox_runtime.layers import DEFAULT_FLOOR, Layer
 from service import settings_parsers as parsers
+from service.limits.rates import UNLIMITED, read_rates
 from service.secret import Secret
 from service.settings import (
     SETTINGS,
@@ -102,6 +103,8 @@ def test_defaults() -> None:
         "session_workers": 64,
         "default_session": None,
         "cors_origins": (),
+        "rate": dataclasses.asdict(UNLIMITED),
+        "rate_store": "memory",
         "session_queue": 256,
         "session_idle": 60.0,
         "session_expiry": 0.0,
@@ -148,6 +151,19 @@ def test_cpu_count_is_that_of_this_process() -> None:
         ("LARS_SANDBOX_FLOOR", "none", "sandbox_floor", ()),
         ("LARS_SANDBOX_FLOOR", "Seccomp, landlock,seccomp", "sandbox_floor", (Layer.SECCOMP, Layer.LANDLOCK)),
         ("LARS_DATA_ROOT", "/srv/lars", "data_root", Path("/srv/lars")),
+        ("LARS_RATE", "None", "rate", UNLIMITED),
+        ("LARS_RATE", "9/minute, cpu=60", "rate", read_rates(["9/minute", "cpu=60"])),
+        ("LARS_RATE_STORE", "Memory", "rate_store", "memory"),
+        *[
+            ("LARS_RATE_STORE", url, "rate_store", Secret(url))
+            for url in (
+                "redis://localhost",
+                "rediss://user:p%40ss@host:6380/2",
+                "redis://:hush@[::1]:6379/0?socket_timeout=2",
+                "unix:///run/redis.sock?db=1",
+                "unix://user:hush@/run/redis.sock",
+            )
+        ],
         ("LARS_UPLOADS_DIR", "/srv/uploads", "uploads_dir", Path("/srv/uploads")),
         ("DYNAMIC_API_HOST", "0.0.0.0", "host", "0.0.0.0"),
         ("DYNAMIC_API_PORT", "9000", "port", 9000),
@@ -239,6 +255,10 @@ def test_bad_values_are_reported_together() -> None:
             for text in ("seccomp,", "seccomp;landlock", "none,seccomp", "seccom")
         ],
         ("LARS_DATA_ROOT", "~no-such-user-here/x"),
+        *[
+            ("LARS_RATE", text)
+            for text in ("9", "9/minute,", "none,9/minute", "cpu=1,cpu=2", "9/minute,8/minute", "0/minute")
+        ],
     ],
 )
 def test_bad_value(variable: str, text: str) -> None:
@@ -258,6 +278,13 @@ def test_a_secret_value_is_not_told() -> None:
         "LARS_TOKEN": "LARS_TOKEN=(hidden): expected 8 letters; correct it, or unset it for the default (0)"
     }
     assert parsers.token().read("hush") == Secret("hush")
+
+
+@pytest.mark.parametrize("text", ["redis", "redis://", "http://h", "unix://sock", "redis://a b", "memory://"])
+def test_a_store_that_is_none(text: str) -> None:
+    """Its text may hold a password, so it is not told."""
+    (problem,) = problems(LARS_RATE_STORE=text)
+    assert problem.startswith("LARS_RATE_STORE=(hidden): expected memory, or the URL of a Redis")
 
 
 def test_a_default_that_this_host_cannot_give() -> None:

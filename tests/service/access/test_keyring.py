@@ -11,13 +11,13 @@ from service.access.key_text import checksum, make_key
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
 from service.errors import KeyExpired, KeyMalformed, KeyRevoked, KeyUnknown, Unauthorized
-from service.limits.rates import read_rates
+from service.limits.rates import UNLIMITED, read_rates
 from service.secret import Secret
 from tests.service.access.keys import new_key
 
 
 def ring(*keys: object, **variables: str) -> Keyring:
-    made = Keyring(variables={name: Secret(text) for name, text in variables.items()})
+    made = Keyring({name: Secret(text) for name, text in variables.items()})
     made.update(keys)  # type: ignore[arg-type]
     return made
 
@@ -130,10 +130,9 @@ def test_it_is_empty_until_there_has_been_a_key() -> None:
     assert not ring(LARS_AUTH_TOKEN="x").empty
 
 
-def test_the_limits_of_the_service_are_those_of_keys_that_have_none() -> None:
-    usual, own = read_rates(["5/second"]), read_rates(["9/minute"])
-    (plain, plain_text), (limited, limited_text) = new_key(), new_key(rates=own)
-    keyring = Keyring(usual)
-    keyring.update([plain, limited])
-    assert keyring.principal_of(plain_text.text).rates == usual
+def test_a_key_brings_its_limits_and_one_without_any_the_value_that_says_so() -> None:
+    own = read_rates(["9/minute"])
+    (plain, plain_text), (limited, limited_text) = new_key(rates=read_rates([])), new_key(rates=own)
+    keyring = ring(plain, limited)
+    assert keyring.principal_of(plain_text.text).rates is UNLIMITED
     assert keyring.principal_of(limited_text.text).rates == own

@@ -1,0 +1,121 @@
+"""Keeps one front in step with the control database: what keys there are, and what they have used.
+
+A look every quarter of a second makes a revocation count in every front within a second, whichever process
+made it. While looks fail, the gate lets nobody in after a few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from service.access.gate import Gate
+from service.access.meter import Meter
+from service.access.passage import Passage
+from service.access.principal import Key
+from service.control.control import Control
+from service.control.usage import Figures
+from service.errors import ControlUnavailable, LimitsUnavailable
+from service.limits.limiter import Limiter
+
+LOOK_SECONDS: Final = 0.25
+_WRITE_EVERY: Final = 4  # looks
+_log: FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Run ``begin`` before the first request, ``run`` beside them, and ``end`` after the last."""
+
+    def __init__(self, control: Control, passage: Passage) -> None:
+        self._control = control
+        self._gate: Gate = passage.gate
+        self._limiter: Limiter = passage.limiter
+        self._meter: Meter = passage.meter
+        self._revision = 0
+        self._failing = False
+
+    async def begin(self) -> None:
+        """The first look. ControlUnavailable."""
+        await self._look()
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        turn = 0
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            turn += 1
+            try:
+                await self._look()
+                if turn % _WRITE_EVERY == 0:
+                    await self._write()
+            except ControlUnavailable as error:
+                self._tell(error)
+            else:
+                self._failing = False
+
+    async def end(self) -> None:
+        """Write down what has not been."""
+        try:
+            await self._write()
+        except ControlUnavailable as error:
+            _log.error("usage_lost", reason=error.reason)
+
+    async def _look(self) -> None:
+        if is_absent(self._control.database.path):
+            self._gate.seen()  # without a database there is no key
+            return
+        changes = await self._control.keys.changes_since(self._revision)
+        await self._remind(changes.keys)
+        self._gate.keyring.update(changes.keys)
+        self._revision = changes.revision
+        self._gate.seen()
+
+    async def _write(self) -> None:
+        taken = self._meter.take()
+        if not taken:
+            return
+        try:
+            await self._control.usage.add(taken)
+        except BaseException:
+            self._meter.put_back(taken)
+            raise
+
+    async def _remind(self, keys: Iterable[Key]) -> None:
+        """The store of limits may have forgotten what a key has used today."""
+        for key in keys:
+            if key.spec.rates.cpu is not None or key.spec.rates.tokens is not None:
+                name = f"key:{key.id}"
+                days = dict((await self._control.usage.of(name)).days)
+                now = datetime.now(UTC).date()
+                today, yesterday = (days.get(now - timedelta(n), Figures()) for n in (0, 1))
+                try:
+                    await self._limiter.seed(
+                        name, today.cpu_ms / 1000, yesterday.cpu_ms / 1000, today.tokens, yesterday.tokens
+                    )
+                except LimitsUnavailable:
+                    _log.warning("limits_not_reminded", principal=name)
+
+    def _tell(self, error: ControlUnavailable) -> None:
+        if not self._failing:
+            self._failing = True
+            _log.error("control_unavailable", reason=error.reason)
+
+
+def is_absent(path: str | None) -> bool:
+    """Whether it is certain that there is no database. ``path``: SQLite's file, None for a server's. What
+    cannot be seen may be there."""
+    if path is None:
+        return False
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

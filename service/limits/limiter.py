@@ -1,0 +1,153 @@
+"""Asks, for each request, whether its key may make it.
+
+``admit`` counts and refuses; the Admission that it returns says what is left, is charged with what the
+request has cost, and gives its place among the runs at once back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import Literal
+
+from service.access.principal import Principal
+from service.errors import LimitsUnavailable, RateLimited
+from service.limits.headers import HeaderForm, RawHeaders, text_headers
+from service.limits.quotas import CPU_UNIT, Quotas, counter_name, quotas_of
+from service.limits.rates import DAY, UNLIMITED, Rates
+from service.limits.sliding import left_and_wait
+from service.limits.store import Standing, Store
+
+_ACCOUNTS = 10_000  # kept made ready; making one costs some ten microseconds
+
+
+class Account:
+    """A key's limits and where it is counted."""
+
+    __slots__ = ("form", "ledger", "quotas", "rates")
+
+    def __init__(self, name: str, rates: Rates, store: Store) -> None:
+        self.rates = rates
+        self.quotas: Quotas = quotas_of(name, rates)
+        self.form = HeaderForm(self.quotas)
+        self.ledger = store.ledger(self.quotas)
+
+
+class Admission:
+    """One request that was let in. Release it when the request is over, however it ended."""
+
+    __slots__ = ("_account", "_standing")
+
+    def __init__(self, account: Account, standing: Standing) -> None:
+        self._account = account
+        self._standing = standing
+
+    def headers(self) -> RawHeaders:
+        """For the response: RateLimit-Policy, RateLimit, X-RateLimit-*. After ``charge`` they say what is
+        left."""
+        return self._account.form.render(self._standing)
+
+    async def release(self) -> None:
+        """Give the place among the runs at once back. Any further time does nothing."""
+        lease, self._standing.lease = self._standing.lease, None
+        if lease is not None:
+            # The store that cannot be asked has said so, and lets go of the place by itself.
+            with contextlib.suppress(LimitsUnavailable):
+                await self._account.ledger.release(lease)
+
+    async def charge(self, *, cpu: float = 0.0, tokens: int = 0) -> None:
+        """Take CPU seconds and tokens off what the day allows, below nothing too: what is owed is waited for.
+        An answer that has been worked for is not lost because this cannot be counted."""
+        costs = (("cpu", math.ceil(cpu * CPU_UNIT)), ("tokens", tokens))
+        for policy, amount in costs:
+            index = self._index(policy)
+            if index is not None and amount > 0:
+                with contextlib.suppress(LimitsUnavailable):
+                    self._standing.states[index] = await self._account.ledger.charge(index, amount)
+
+    def tokens_left(self) -> int | None:
+        """What the day still allows, as of the last look; None: no limit."""
+        index = self._index("tokens")
+        if index is None:
+            return None
+        quota = self._account.quotas.windows[index]
+        return left_and_wait(self._standing.states[index], quota.seconds, quota.most, quota.unit)[0]
+
+    def _index(self, policy: str) -> int | None:
+        windows = self._account.quotas.windows
+        return next((n for n, quota in enumerate(windows) if quota.policy == policy), None)
+
+
+class Limiter:
+    """One for each front. ``default``: the limits of principals that have none of their own."""
+
+    def __init__(self, store: Store, default: Rates = UNLIMITED) -> None:
+        self._store = store
+        self._default = default
+        self._accounts: dict[str, Account] = {}
+
+    async def admit(self, principal: Principal, *, runs: bool) -> Admission | None:
+        """Count a request; if it ``runs`` something, take a place among the runs at once, and see that CPU
+        time and tokens of the day are left. None: no limits. RateLimited: nothing was counted.
+        LimitsUnavailable."""
+        rates = principal.rates
+        if rates is UNLIMITED:
+            rates = self._default
+            if rates is UNLIMITED:
+                return None
+        account = self._accounts.get(principal.name)
+        if account is None or account.rates is not rates:
+            account = self._account(principal.name, rates)
+        if not account.quotas:
+            return None
+        standing = await account.ledger.admit(runs)
+        if standing.refused:
+            raise _refusal(account, standing, runs)
+        return Admission(account, standing)
+
+    async def seed(
+        self,
+        name: str,
+        cpu_today: float = 0.0,
+        cpu_yesterday: float = 0.0,
+        tokens_today: int = 0,
+        tokens_yesterday: int = 0,
+    ) -> None:
+        """What the key has used on these days (UTC), for a store that has forgotten: counts that it has
+        stay."""
+        cpu = math.ceil(cpu_today * CPU_UNIT), math.ceil(cpu_yesterday * CPU_UNIT)
+        used: tuple[tuple[Literal["cpu", "tokens"], tuple[int, int]], ...] = (
+            ("cpu", cpu),
+            ("tokens", (tokens_today, tokens_yesterday)),
+        )
+        for policy, (today, yesterday) in used:
+            if today or yesterday:
+                await self._store.seed(counter_name(policy, DAY, name), DAY, today, yesterday)
+
+    async def close(self) -> None:
+        """Close the store."""
+        await self._store.close()
+
+    def _account(self, name: str, rates: Rates) -> Account:
+        account = self._accounts.get(name)
+        if account is not None and account.rates == rates:
+            account.rates = rates  # read anew, but the same
+            return account
+        if len(self._accounts) >= _ACCOUNTS:
+            self._accounts.clear()
+        account = self._accounts[name] = Account(name, rates, self._store)
+        return account
+
+
+def _refusal(account: Account, standing: Standing, runs: bool) -> RateLimited:
+    """Of the limits that are used up, the one that will be for longest: a retry then meets none of them."""
+    quotas = account.quotas
+    found: list[tuple[int, str, int, int | None]] = []
+    if runs and quotas.concurrent is not None and standing.held >= quotas.concurrent:
+        found.append((1, "concurrent", quotas.concurrent, None))
+    for quota, state in zip(quotas.windows, standing.states, strict=True):
+        left, wait = left_and_wait(state, quota.seconds, quota.most, quota.unit)
+        if not left and (runs or quota.policy == "requests"):
+            found.append((wait, quota.policy, quota.limit, quota.seconds))
+    wait, policy, limit, window = max(found, key=lambda row: row[0])
+    return RateLimited(policy, limit, window, wait, text_headers(account.form.render(standing)))
