@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from service.commands.options import Commands, Environ, finish
 from service.listen import listen, url_of
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
 from service.supervisor.supervisor import Plan, Supervisor
 from service.supervisor.zygote import Hello
+
+
+def add_parser(commands: Commands) -> None:
+    """``lars serve``."""
+    parser = commands.add_parser("serve", help="serve HTTP until SIGTERM or SIGINT")
+    parser.add_argument("--host", help="address to listen on (LARS_HOST)")
+    parser.add_argument("--port", help="port to listen on, 0 lets the kernel choose (LARS_PORT)")
+    parser.add_argument("--workers", dest="fronts", help="front processes (LARS_FRONTS)")
+    finish(parser, call)
+
+
+def call(settings: Settings, environ: Environ, _options: argparse.Namespace) -> int:
+    """As the command line says, which ``service.cli`` has made part of the settings."""
+    return run(settings, environ)
 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> int:

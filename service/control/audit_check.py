@@ -19,7 +19,9 @@ from service.control.database import Database
 from service.control.seals import ORIGIN, Entry, Head, is_head_of, seal_of
 from service.control.tables import AUDIT, AUDIT_HEAD, REVISION
 
-_OTHER_KEY: Final = "it was sealed with another key than this LARS_AUDIT_KEY (or audit.key), or all was made anew"
+_OTHER_KEY: Final = (
+    "it was sealed with another key than this LARS_AUDIT_KEY (or audit.key), or all was made anew"
+)
 
 
 @dataclass(frozen=True, slots=True)
