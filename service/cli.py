@@ -1,4 +1,4 @@
-"""The command ``lars``: serve, run, doctor."""
+"""The command ``lars``: serve, run, doctor, keys, audit. Each module of ``commands`` has its own parser."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from seccomp import CompilerUnavailableError, ProfileError
 from service import __version__
-from service.commands import doctor, run, serve
+from service.access.opening import OpeningRefused
+from service.commands import audit, doctor, keys, run, serve
+from service.commands.options import Call
+from service.control.refusal import ControlRefused
 from service.listen import ListenError
 from service.settings import Settings, SettingsError, conflicts, load_env_file, unknown_variables
 from service.supervisor.supervisor import StartFailed
@@ -24,6 +26,8 @@ _OPERATOR_ERRORS = (
     ZygoteFailed,
     ProfileError,
     CompilerUnavailableError,
+    ControlRefused,
+    OpeningRefused,
 )
 
 
@@ -35,11 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.from_env(environ)
         configure_logging(settings)
         _warn(environ)
-        if options.command == "serve":
-            return serve.run(settings, environ)
-        if options.command == "doctor":
-            return doctor.run(settings)
-        return run.run(settings, options.file, options.data)
+        call: Call = options.call
+        return call(settings, environ, options)
     except _OPERATOR_ERRORS as error:
         _say(str(error))
         return 1
@@ -73,18 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lars {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    serving = commands.add_parser("serve", help="serve HTTP until SIGTERM or SIGINT")
-    serving.add_argument("--host", help="address to listen on (LARS_HOST)")
-    serving.add_argument("--port", help="port to listen on, 0 lets the kernel choose (LARS_PORT)")
-    serving.add_argument("--workers", dest="fronts", help="front processes (LARS_FRONTS)")
-    running = commands.add_parser(
-        "run", help="run one program in the same jail, without HTTP, stdin or arguments"
-    )
-    running.add_argument("file", type=Path, help="the program, or - for standard input")
-    running.add_argument("--data", help="JSON that the program finds in the variable data")
-    checking = commands.add_parser("doctor", help="say which isolation layers this host gives")
-    for command in (serving, running, checking):
-        command.add_argument("--env-file", type=Path, help="file of KEY=VALUE settings; the environment wins")
+    for module in (serve, run, doctor, keys, audit):
+        module.add_parser(commands)
     return parser
 
 

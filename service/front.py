@@ -1,4 +1,5 @@
-"""One front: ``python -m service.front LISTENER_FD CONTROL_FD SECRETS_FD``, started by the supervisor.
+"""One front: ``python -m service.front LISTENER CONTROL SECRETS COUNTERS``, started by the supervisor with
+these descriptors.
 
 It serves HTTP on the socket it inherited and meets zygotes as the supervisor introduces them. It ends with
 SIGTERM, with the supervisor's end of the control socket, and with the supervisor itself.
@@ -13,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 
 import orjson
 import uvicorn
@@ -20,22 +22,28 @@ import uvloop
 
 from sandbox_runtime.domain import WORKER_KINDS
 from sandbox_runtime.layers import states_from_json
+from service.access.opening import is_loopback
+from service.access.passage import Passage
+from service.access.watch import Watch
 from service.app import create_app
+from service.control.control import Control, open_control
 from service.handover import take
 from service.http.connections import Connections
 from service.http.limits import Limits
 from service.http.protocol import bounded
 from service.http.proxies import behind
+from service.limits.store import open_store
 from service.pool.channel import Channel
 from service.pool.pool import Pool, PoolSize
 from service.sessions.expiry import Expiry
 from service.settings import Settings
-from service.state import ServiceState, new_state
+from service.state import ServiceState, new_passage, new_state
 from service.supervisor.front import MESSAGE_BYTES
 from service.supervisor.kernel import die_with_parent
 from service.telemetry.logs import configure_logging
 
 _KEEP_ALIVE_SECONDS = 75
+_LONGEST_REST = 60.0  # seconds that a run may take beyond its timeout: waiting, collecting, answering
 _LAST_ANSWERS = 1  # seconds to tell the callers who were cut off
 
 
@@ -61,7 +69,17 @@ class Server(uvicorn.Server):
             end.cancel()
 
 
-class Control:
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What the supervisor has handed over: the listening socket, the channel to it, and a descriptor of the
+    memory in which all fronts count."""
+
+    listener: socket.socket
+    control: socket.socket
+    counters: int
+
+
+class Supervisor:
     """The front's end of the supervisor's channel."""
 
     def __init__(self, control: socket.socket, state: ServiceState, server: uvicorn.Server) -> None:
@@ -110,10 +128,30 @@ class Control:
             pool.add(Channel(end, pool, identity=identity if isinstance(identity, int) else 0, kind=kind))
 
 
-async def serve(settings: Settings, listener: socket.socket, control_socket: socket.socket) -> None:
+async def serve(settings: Settings, inherited: Inherited) -> None:
     """Serve until told to stop."""
+    async with open_control(settings, must_seal=False) as opened:
+        store = await open_store(
+            settings.rate_store, inherited.counters, lease=settings.timeout_max + _LONGEST_REST
+        )
+        if settings.rate_store != "memory":
+            os.close(inherited.counters)
+        address = inherited.listener.getsockname()[0]
+        passage = new_passage(settings, store, local=is_loopback(address))
+        watch = Watch(opened, passage)
+        await watch.begin()
+        watching = asyncio.create_task(watch.run())
+        try:
+            await _answer(settings, inherited, passage, opened)
+        finally:
+            watching.cancel()
+            await watch.end()
+
+
+async def _answer(settings: Settings, inherited: Inherited, passage: Passage, opened: Control) -> None:
+    listener = inherited.listener
     pool = Pool(PoolSize(settings.pool_size, settings.max_workers, settings.queue_size))
-    state = new_state(settings, pool)
+    state = new_state(settings, pool, passage, opened)
     config = uvicorn.Config(
         behind(settings.trusted_proxies, create_app(state)),
         loop="uvloop",
@@ -131,7 +169,7 @@ async def serve(settings: Settings, listener: socket.socket, control_socket: soc
     server = Server(config, state, settings.shutdown_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.stop)
-    control = Control(control_socket, state, server)
+    control = Supervisor(inherited.control, state, server)
     pool.on_proven = lambda identity: control.say({"t": "proven", "id": identity})
     pool.on_broken = lambda identity: control.say({"t": "broken", "id": identity})
     control.attach()
@@ -148,13 +186,14 @@ async def serve(settings: Settings, listener: socket.socket, control_socket: soc
 def main() -> None:
     """Entry point of the front process."""
     die_with_parent(signal.SIGKILL)
-    listener, control = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
-    for inherited in (listener, control):
-        os.set_inheritable(inherited.fileno(), False)
-    settings = Settings.from_env({**os.environ, **take(int(sys.argv[3]))})
+    listener, control, secrets, counters = (int(number) for number in sys.argv[1:5])
+    for inherited in (listener, control, counters):
+        os.set_inheritable(inherited, False)
+    settings = Settings.from_env({**os.environ, **take(secrets)})
     configure_logging(settings)
+    sockets = socket.socket(fileno=listener), socket.socket(fileno=control)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, listener, control))
+        runner.run(serve(settings, Inherited(*sockets, counters)))
 
 
 if __name__ == "__main__":

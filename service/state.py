@@ -7,9 +7,18 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from sandbox_runtime.call import PLAN_VERSION
 from sandbox_runtime.layers import LayerState
+from service.access.gate import Gate
+from service.access.keyring import Keyring
+from service.access.meter import Meter
+from service.access.passage import Passage
+from service.control.control import Control
+from service.errors import ControlUnavailable
+from service.limits.limiter import Limiter
+from service.limits.store import Store
 from service.pool.pool import Pool, PoolSize
 from service.rest.builtin import BuiltinPlanner
 from service.rest.judge import admit
@@ -39,7 +48,16 @@ class ServiceState:
     sessions: Sessions
     planner: Planner
     plans: PlanCache
+    passage: Passage
+    opened: Control | None = None
     sandbox: Sandbox = field(default_factory=Sandbox)
+
+    @property
+    def control(self) -> Control:
+        """The control database. ControlUnavailable where there is none."""
+        if self.opened is None:
+            raise ControlUnavailable("this front has no control database")
+        return self.opened
 
     @property
     def plan_versions(self) -> tuple[tuple[str, str], ...]:
@@ -55,9 +73,19 @@ class ServiceState:
         """End every worker."""
         await self.sessions.close()
         await self.pool.close()
+        await self.passage.limiter.close()
 
 
-def new_state(settings: Settings, pool: Pool, sandbox: Sandbox | None = None) -> ServiceState:
+def new_passage(settings: Settings, store: Store, *, local: bool = True) -> Passage:
+    """Without a key yet. ``local``: the service listens on a loopback address."""
+    texts = {"LARS_AUTH_TOKEN": settings.auth_token, "STARGATE_API_KEY": settings.stargate_api_key}
+    keyring = Keyring({name: text for name, text in texts.items() if text is not None})
+    return Passage(Gate(keyring, settings.public, local=local), Limiter(store, settings.rate), Meter())
+
+
+def new_state(
+    settings: Settings, pool: Pool, passage: Passage, control: Control | None = None
+) -> ServiceState:
     """The state of a front over its pool. Only where an event loop runs."""
     planner = BuiltinPlanner()
 
@@ -72,10 +100,16 @@ def new_state(settings: Settings, pool: Pool, sandbox: Sandbox | None = None) ->
         Sessions(Pool(size, prove_first=False), session_limits(settings)),
         planner,
         PlanCache(planner, admit_block, files, settings.max_plans),
-        sandbox or Sandbox(),
+        passage,
+        control,
     )
 
 
 def state_of(request: Request) -> ServiceState:
     """The front's state, which ``create_app`` has put on the application."""
     return cast(ServiceState, request.app.state.service)
+
+
+def passage_of(scope: Scope) -> Passage:
+    """The front's passage, before there is a request."""
+    return cast(ServiceState, scope["app"].state.service).passage

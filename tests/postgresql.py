@@ -54,9 +54,10 @@ class Server:
 
     def sql(self, database: str, statement: str) -> str:
         """What ``psql`` prints, as superuser."""
-        command = [self.programs / "psql", "-h", self.directory, "-U", "postgres", "-d", database]
+        command = [str(self.programs / "psql"), "-h", str(self.directory), "-U", "postgres", "-d", database]
         options = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement]
-        return subprocess.run([*command, *options], capture_output=True, text=True, check=True).stdout
+        done = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+        return done.stdout
 
 
 @contextmanager
@@ -67,12 +68,20 @@ def postgresql(programs: Path) -> Iterator[Server]:
         as_owner = _as_owner(directory)
         data = directory / "data"
         rules = f"local all {USER} scram-sha-256\nlocal all all trust\n"
-        making = [*as_owner, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust"]
+        making = [*as_owner, str(programs / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust"]
         subprocess.run([*making, "-E", "UTF8", "--locale=C", "--no-sync"], check=True, capture_output=True)
         (data / "pg_hba.conf").write_text(rules)
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
         with (directory / "log").open("wb") as log:
-            running = [*as_owner, programs / "postgres", "-D", data, "-k", directory, *settings]
+            running = [
+                *as_owner,
+                str(programs / "postgres"),
+                "-D",
+                str(data),
+                "-k",
+                str(directory),
+                *settings,
+            ]
             process = subprocess.Popen(running, stdout=log, stderr=log, cwd=directory)
         try:
             server = Server(directory, programs)
@@ -88,7 +97,7 @@ def postgresql(programs: Path) -> Iterator[Server]:
 
 def _answers(server: Server, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None, (server.directory / "log").read_text()
-    command = [server.programs / "pg_isready", "-q", "-h", server.directory]
+    command = [str(server.programs / "pg_isready"), "-q", "-h", str(server.directory)]
     return subprocess.run(command, check=False).returncode == 0
 
 

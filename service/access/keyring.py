@@ -113,7 +113,7 @@ def _of_environment(variables: Mapping[str, Secret]) -> tuple[tuple[bytes, Princ
     return tuple(
         (
             digest,
-            Principal(f"env:{same[0]}", frozenset().union(*(VARIABLES[name] for name in same)), rates=rates),
+            Principal(f"env:{same[0]}", frozenset().union(*(VARIABLES[name] for name in same))),
         )
         for digest, same in names.items()
     )

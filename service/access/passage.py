@@ -6,8 +6,7 @@ import time
 from typing import cast
 
 from starlette.requests import Request
-from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.gate import Caller, Gate, Need
 from service.access.meter import Meter
@@ -28,20 +27,20 @@ class Passage:
         self.limiter = limiter
         self.meter = meter
 
-    async def through(self, route: Route, needs: Need, scope: Scope, receive: Receive, send: Send) -> None:
-        """Have ``route`` answer, if the caller may ask."""
+    async def through(self, app: ASGIApp, needs: Need, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have ``app`` answer, if the caller may ask."""
         client = scope["client"]
         principal = self.gate.admit(Caller(scope["headers"], client[0] if client else ""), needs)
         record = record_of(scope)
         record.principal = principal.name
         scope["state"]["principal"] = principal
         if not principal.keyed:
-            await route.app(scope, receive, send)
+            await app(scope, receive, send)
             return
         counted = _Counted(send, principal)
         try:
             counted.admission = await self.limiter.admit(principal, runs=needs in _RUNS)
-            await route.app(scope, receive, counted.send)
+            await app(scope, receive, counted.send)
         finally:
             cpu = (record.cpu_ms or 0.0) / 1000
             self.meter.count(principal.name, failed=counted.failed, cpu=cpu)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import anyio.to_thread
 import structlog
 from structlog.typing import FilteringBoundLogger
 
@@ -38,6 +39,7 @@ class Watch:
         self._limiter: Limiter = passage.limiter
         self._meter: Meter = passage.meter
         self._revision = 0
+        self._present = False
         self._failing = False
 
     async def begin(self) -> None:
@@ -67,13 +69,13 @@ class Watch:
             _log.error("usage_lost", reason=error.reason)
 
     async def _look(self) -> None:
-        if is_absent(self._control.database.path):
+        if not self._present and await anyio.to_thread.run_sync(is_absent, self._control.database.path):
             self._gate.seen()  # without a database there is no key
             return
         changes = await self._control.keys.changes_since(self._revision)
         await self._remind(changes.keys)
         self._gate.keyring.update(changes.keys)
-        self._revision = changes.revision
+        self._revision, self._present = changes.revision, True
         self._gate.seen()
 
     async def _write(self) -> None:

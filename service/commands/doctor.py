@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 
 from sandbox_runtime.layers import STOPS, LayerState, below_floor
+from service.commands.options import Commands, Environ, finish
 from service.pool.local import local_sandbox
 from service.pool.pool import PoolSize
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
 from service.supervisor.zygote import Hello
+
+
+def add_parser(commands: Commands) -> None:
+    """``lars doctor``."""
+    finish(commands.add_parser("doctor", help="say which isolation layers this host gives"), call)
+
+
+def call(settings: Settings, _environ: Environ, _options: argparse.Namespace) -> int:
+    """As the command line says."""
+    return run(settings)
 
 
 def run(settings: Settings) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_runtime.layers import below_floor
+from service.commands.options import WRONG_USAGE, Commands, Environ, finish
 from service.errors import LarsError
 from service.execution.request import edge, parse_execute
 from service.execution.response import refusal_of, render
@@ -20,7 +22,20 @@ from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
 from service.supervisor.zygote import ZygoteFailed
 
-_USAGE = 2
+
+def add_parser(commands: Commands) -> None:
+    """``lars run``."""
+    parser = commands.add_parser(
+        "run", help="run one program in the same jail, without HTTP, stdin or arguments"
+    )
+    parser.add_argument("file", type=Path, help="the program, or - for standard input")
+    parser.add_argument("--data", help="JSON that the program finds in the variable data")
+    finish(parser, call)
+
+
+def call(settings: Settings, _environ: Environ, options: argparse.Namespace) -> int:
+    """As the command line says."""
+    return run(settings, options.file, options.data)
 
 
 def run(settings: Settings, file: Path, data: str | None) -> int:
@@ -72,4 +87,4 @@ def _show(outcome: Outcome, rendered: dict[str, object]) -> None:
 
 def _refuse(why: str) -> int:
     sys.stderr.write(f"lars: {why}\n")
-    return _USAGE
+    return WRONG_USAGE

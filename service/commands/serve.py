@@ -2,34 +2,83 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from service.access.opening import check_opening
+from service.access.prepare import Prepared, prepare_in_child
+from service.commands.options import Commands, Environ, finish
+from service.handover import hand_over, without_secrets
+from service.limits.shared_table import create_shared
 from service.listen import listen, url_of
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
+from service.supervisor.kernel import forbid_core_dumps
 from service.supervisor.supervisor import Plan, Supervisor
 from service.supervisor.zygote import Hello
+
+_log: FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+def add_parser(commands: Commands) -> None:
+    """``lars serve``."""
+    parser = commands.add_parser("serve", help="serve HTTP until SIGTERM or SIGINT")
+    parser.add_argument("--host", help="address to listen on (LARS_HOST)")
+    parser.add_argument("--port", help="port to listen on, 0 lets the kernel choose (LARS_PORT)")
+    parser.add_argument("--workers", dest="fronts", help="front processes (LARS_FRONTS)")
+    finish(parser, call)
+
+
+def call(settings: Settings, environ: Environ, _options: argparse.Namespace) -> int:
+    """As the command line says, which ``service.cli`` has made part of the settings."""
+    return run(settings, environ)
 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> int:
     """Serve until told to stop; exit status 0."""
     listener = listen(settings.host, settings.port)
-    url = url_of(listener)
+    secrets, clean = hand_over(environ), without_secrets(environ)
+    prepared = prepare_in_child(clean, secrets)
+    is_open = check_opening(listener.getsockname()[0], has_keys=_has_keys(settings, prepared))
+    forbid_core_dumps()
     plan = Plan(
         listener=listener,
         zygote=sandbox_spec(settings),
         zygotes=settings.zygotes,
         fronts=settings.fronts,
         floor=settings.sandbox_floor,
-        environ=environ,
+        environ=clean,
+        handed=(secrets, create_shared(settings.fronts)),
         shutdown=settings.shutdown_seconds,
     )
-    storage = _no_sessions(settings.data_root)
-    Supervisor(plan, lambda hello: _print_ready(url, hello, storage)).run()
+    notes = _no_sessions(settings.data_root) + _no_keys(prepared) + _openness(is_open)
+    Supervisor(plan, partial(_print_ready, url_of(listener), notes)).run()
     return 0
+
+
+def _has_keys(settings: Settings, prepared: Prepared) -> bool:
+    return prepared.keys or settings.auth_token is not None or settings.stargate_api_key is not None
+
+
+def _no_keys(prepared: Prepared) -> str:
+    return "" if prepared.absent is None else f"\n  no keys can be made: {prepared.absent}"
+
+
+def _openness(is_open: bool) -> str:
+    if not is_open:
+        return ""
+    _log.warning("open_without_keys", reach="this machine", remedy="make a key with lars keys add")
+    return (
+        "\n  OPEN: there is no key, so any program of this machine may use the service; "
+        "'lars keys add --name NAME --env prod' makes one and closes it"
+    )
 
 
 def _no_sessions(root: Path) -> str:
@@ -40,12 +89,12 @@ def _no_sessions(root: Path) -> str:
     return f"\n  no sessions: LARS_DATA_ROOT={root} cannot be written: {nearest} is no directory of ours"
 
 
-def _print_ready(url: str, hello: Hello, storage: str) -> None:
+def _print_ready(url: str, notes: str, hello: Hello) -> None:
     layers = ", ".join(state.layer for state in hello.layers if state.in_force)
     missing = "".join(f"\n  without {s.layer}: {s.reason}" for s in hello.layers if not s.in_force)
     sys.stdout.write(
         f"LARS is ready at {url}\n"
-        f"  isolation in force: {layers}{missing}{storage}\n"
+        f"  isolation in force: {layers}{missing}{notes}\n"
         f"  try it: curl -s {url}/execute -H 'Content-Type: application/json' "
         """-d '{"code": "print(6 * 7)"}'\n"""
     )

@@ -105,7 +105,7 @@ def _tell(entry: Entry) -> None:
         seq=entry.seq,
         seal=entry.seal.hex(),
         principal=entry.principal,
-        source=entry.source,
+        origin=entry.source,  # a log withholds what is called source: programs are
         action=entry.action,
         target=entry.target,
         outcome=entry.outcome,

@@ -13,6 +13,7 @@ from service.control.refusal import ControlRefused
 from service.settings import Settings
 
 FILE: Final = "audit.key"
+NO_KEY: Final = b""  # seals nothing: no head was made with it
 _LENGTH: Final = 32
 _MODE: Final = 0o600
 

@@ -10,9 +10,10 @@ import anyio.to_thread
 
 from service.control.audit import AuditLog
 from service.control.audit_check import Verdict, check
-from service.control.audit_key import audit_key
+from service.control.audit_key import NO_KEY, audit_key
 from service.control.database import Database
 from service.control.keys import KeyStore
+from service.control.refusal import ControlRefused
 from service.control.usage import UsageStore
 from service.settings import Settings
 
@@ -33,10 +34,16 @@ class Control:
 
 
 @asynccontextmanager
-async def open_control(settings: Settings) -> AsyncIterator[Control]:
+async def open_control(settings: Settings, *, must_seal: bool = True) -> AsyncIterator[Control]:
     """Until the block ends. No connection is made before the first is used, and nothing is made up to date:
-    ``migrate.prepare`` was there before. ControlRefused when the audit log has no key."""
-    key = await anyio.to_thread.run_sync(audit_key, settings)
+    ``migrate.prepare`` was there before. ControlRefused when the audit log has no key; without
+    ``must_seal``, changes are refused then, and the rest can be read."""
+    try:
+        key = await anyio.to_thread.run_sync(audit_key, settings)
+    except ControlRefused:
+        if must_seal:
+            raise
+        key = NO_KEY
     database = Database(settings.database_url)
     try:
         audit = AuditLog(database, key)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Select, exists, insert, or_, select, tuple_, update
+from sqlalchemy import Select, exists, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.access.key_text import NewKey, make_key, read_id
@@ -88,17 +88,16 @@ class KeyStore:
         return await self._keys(query)
 
     async def changes_since(self, revision: int) -> Changes:
-        """What has changed after ``revision``; all keys for 0. One statement, so of one moment."""
-        changed = or_(KEYS.c.revision > revision, REVISION.c.number < revision)
-        query = (
-            select(REVISION.c.number, KEYS)
-            .select_from(REVISION.outerjoin(KEYS, changed))
-            .order_by(KEYS.c.revision)
-        )
+        """What has changed after ``revision``; all keys for 0."""
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        number: int = rows[0]["number"]
-        return Changes(tuple(key_of(row) for row in rows if row["id"] is not None), number)
+            number: int = (await connection.execute(select(REVISION.c.number))).scalar_one()
+            if number == revision:
+                return Changes((), number)
+            query = select(KEYS).where(KEYS.c.revision > (revision if revision < number else 0))
+            rows = (await connection.execute(query.order_by(KEYS.c.revision))).mappings().all()
+        keys = tuple(key_of(row) for row in rows)
+        last = keys[-1].revision if keys else number
+        return Changes(keys, max(number, last))  # a change may have come between
 
     async def any_key(self) -> bool:
         """Whether a key was ever made. A revoked one counts: its end opens nothing."""

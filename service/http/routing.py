@@ -24,7 +24,7 @@ class KeyedRoute(Route):
         if self.methods and scope["method"] not in self.methods:
             await super().handle(scope, receive, send)
         else:
-            await passage_of(scope).through(self, scope, receive, send)
+            await passage_of(scope).through(self.app, self.needs, scope, receive, send)
 
 
 class OwnedRoute(KeyedRoute):

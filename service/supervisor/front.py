@@ -1,5 +1,5 @@
-"""Starting one front: exec ``python -m service.front`` with the listening socket, a channel to us and the
-secret settings, which are in no child's environment.
+"""Starting one front: exec ``python -m service.front`` with the listening socket, a channel to us, the secret
+settings (which are in no child's environment) and the memory in which all fronts count.
 
 us → front    zygote {id, layers, modules} + one descriptor per kind of worker     retire {id}
 front → us    hello      proven {id}      broken {id}
@@ -23,15 +23,15 @@ MESSAGE_BYTES = 64 * 1024
 
 
 class Front:
-    """One front process. ``secrets``: a descriptor of ``service.handover``. OSError when it cannot be
-    started."""
+    """One front process. ``handed``: descriptors that it gets beside the listener and its channel to us.
+    OSError when it cannot be started."""
 
-    def __init__(self, listener: socket.socket, environ: Mapping[str, str], secrets: int) -> None:
+    def __init__(self, listener: socket.socket, environ: Mapping[str, str], handed: Sequence[int]) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setblocking(False)  # a front that does not read must not stop the supervisor
         try:
             with theirs:
-                self._process = _exec_front((listener.fileno(), theirs.fileno(), secrets), environ)
+                self._process = _exec_front((listener.fileno(), theirs.fileno(), *handed), environ)
         except OSError:
             self.control.close()
             raise

@@ -37,8 +37,8 @@ class StartFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run. ``environ`` is what every front gets, and ``secrets`` a descriptor of
-    ``service.handover``; ``shutdown`` is in seconds."""
+    """What to run. ``environ`` and the descriptors ``handed`` are what every front gets; ``shutdown`` is
+    in seconds."""
 
     listener: socket.socket
     zygote: ZygoteSpec
@@ -46,7 +46,7 @@ class Plan:
     fronts: int
     floor: tuple[Layer, ...]
     environ: Mapping[str, str]
-    secrets: int
+    handed: tuple[int, ...]
     shutdown: float
 
 
@@ -59,7 +59,7 @@ class Supervisor:
         self._loop = Loop()
         self._zygotes = Zygotes(self._loop, plan.zygote, plan.floor, self)
         self._fronts = Fronts(
-            self._loop, partial(Front, plan.listener, plan.environ, plan.secrets), self._zygotes, self
+            self._loop, partial(Front, plan.listener, plan.environ, plan.handed), self._zygotes, self
         )
         self._began = False
         self._stopping = False

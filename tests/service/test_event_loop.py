@@ -14,11 +14,12 @@ from blockbuster import BlockBuster, BlockingError
 
 from service.app import create_app
 from service.env_file import load_env_file
+from service.limits.store import open_store
 from service.pool.local import local_sandbox
 from service.pool.pool import PoolSize
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
-from service.state import Sandbox, new_state
+from service.state import new_passage, new_state
 
 SETTINGS = Settings.from_env({"LARS_MAX_OUTPUT_BYTES": "64k"})
 PROGRAMS: dict[str, tuple[dict[str, object], str]] = {
@@ -37,15 +38,15 @@ PROGRAMS: dict[str, tuple[dict[str, object], str]] = {
 async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The application over one real sandbox."""
     async with local_sandbox(sandbox_spec(SETTINGS), PoolSize(1, 4, 8)) as sandbox:
-        layers = Sandbox(sandbox.hello.layers, sandbox.hello.modules)
         settings = dataclasses.replace(SETTINGS, data_root=tmp_path)
-        state = new_state(settings, sandbox.pool, layers)
+        state = new_state(settings, sandbox.pool, new_passage(settings, await open_store("memory")))
+        state.sandbox.layers, state.sandbox.modules = sandbox.hello.layers, sandbox.hello.modules
         sandbox.attach(state.sessions.workers)
         app = create_app(state)
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://lars", timeout=20) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=20) as client:
             yield client
-        await state.sessions.close()
+        await state.close()
 
 
 async def execute(client: httpx.AsyncClient, body: dict[str, object]) -> Any:

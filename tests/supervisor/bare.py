@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from service.handover import hand_over, without_secrets
+from service.limits.shared_table import create_shared
 from service.listen import listen
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
@@ -56,7 +58,8 @@ def main() -> int:
         zygotes=settings.zygotes,
         fronts=settings.fronts,
         floor=settings.sandbox_floor,
-        environ=os.environ,
+        environ=without_secrets(os.environ),
+        handed=(hand_over(os.environ), create_shared(settings.fronts)),
         shutdown=settings.shutdown_seconds,
     )
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,11 +26,9 @@ def ring(*keys: object, **variables: str) -> Keyring:
 def test_a_key_is_its_principal() -> None:
     key, text = new_key(scopes=[Scope.REST], policy="restricted")
     principal = ring(key).principal_of(text.text)
-    assert (principal.name, principal.scopes, principal.policy) == (
-        f"key:{key.id}",
-        {Scope.REST},
-        "restricted",
-    )
+    assert principal.name == f"key:{key.id}"
+    assert principal.scopes == {Scope.REST}
+    assert principal.policy == "restricted"
     assert principal.keyed
     assert principal.sunset is None
 
@@ -68,7 +67,7 @@ def test_what_has_not_the_form_is_malformed() -> None:
         ({"revoked": 1.0, "expires": 1.0}, KeyRevoked),
     ],
 )
-def test_a_key_that_is_over(members: dict[str, float], error: type[Unauthorized]) -> None:
+def test_a_key_that_is_over(members: dict[str, Any], error: type[Unauthorized]) -> None:
     key, text = new_key(**members)
     with pytest.raises(error):
         ring(key).principal_of(text.text)
@@ -106,8 +105,9 @@ def test_a_change_counts_and_an_older_one_does_not() -> None:
 def test_keys_of_the_environment() -> None:
     keyring = ring(LARS_AUTH_TOKEN="rest-secret", STARGATE_API_KEY="write-secret")
     rest, write = keyring.principal_of("rest-secret"), keyring.principal_of("write-secret")
-    assert (rest.name, rest.scopes) == ("env:LARS_AUTH_TOKEN", {Scope.REST})
-    assert (write.name, write.scopes) == ("env:STARGATE_API_KEY", {Scope.FUNCTIONS_WRITE})
+    assert (rest.name, write.name) == ("env:LARS_AUTH_TOKEN", "env:STARGATE_API_KEY")
+    assert rest.scopes == {Scope.REST}
+    assert write.scopes == {Scope.FUNCTIONS_WRITE}
     for token in ("rest-secre", "rest-secret ", "REST-SECRET", "\xe9"):
         with pytest.raises(KeyUnknown):
             keyring.principal_of(token)

@@ -1,0 +1,96 @@
+"""/_/keys: make, list, show, rotate and revoke keys, and what each has used."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.access.key_request import parse_key, parse_rotation
+from service.access.key_text import NewKey
+from service.access.passage import principal_of
+from service.access.principal import Actor, Key
+from service.control.key_view import key_view, usage_view
+from service.control.key_view import principal_of as name_of
+from service.control.usage import Figures
+from service.errors import BadRequest
+from service.http.body import read_json_text
+from service.state import state_of
+
+_MAX_BODY = 64 * 1024
+_PAGE = 100
+_MAX_PAGE = 1000
+
+
+async def keys(request: Request) -> Response:
+    """GET: a page of keys. POST: a new one, whose text is in this answer only."""
+    control = state_of(request).control
+    if request.method == "POST":
+        _, body = await read_json_text(request, _MAX_BODY)
+        key, new = await control.keys.add(parse_key(body, time.time()), _actor(request))
+        return _shown_once(key, new, 201)
+    limit, after = _page(request)
+    page = await control.keys.list(after, limit)
+    used = await control.usage.totals(name_of(key.id) for key in page)
+    now = time.time()
+    shown = [key_view(key, used.get(name_of(key.id), Figures()), now) for key in page]
+    return _json({"keys": shown, "next": page[-1].id if len(page) == limit else None})
+
+
+async def key(request: Request) -> Response:
+    """GET: one key. DELETE: it is revoked, and stays listed."""
+    control, key_id = state_of(request).control, _id(request)
+    if request.method == "DELETE":
+        found = await control.keys.revoke(key_id, _actor(request))
+    else:
+        found = await control.keys.get(key_id)
+    used = await control.usage.totals([name_of(found.id)])
+    return _json(key_view(found, used.get(name_of(found.id), Figures()), time.time()))
+
+
+async def rotate(request: Request) -> Response:
+    """A new secret for a key; the old one is taken for ``overlap`` more seconds."""
+    body: dict[str, Any] = {}
+    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+        _, body = await read_json_text(request, _MAX_BODY)
+    overlap = parse_rotation(body, time.time())
+    found, new = await state_of(request).control.keys.rotate(_id(request), overlap, _actor(request))
+    return _shown_once(found, new, 200)
+
+
+async def usage(request: Request) -> Response:
+    """What a key has used, by the UTC day."""
+    control = state_of(request).control
+    found = await control.keys.get(_id(request))
+    return _json({"id": found.id, **usage_view(await control.usage.of(name_of(found.id)))})
+
+
+def _shown_once(made: Key, new: NewKey, status: int) -> Response:
+    body = {**key_view(made, Figures(), time.time()), "key": new.text}
+    headers = {"Location": f"/_/keys/{made.id}", "Cache-Control": "no-store"}
+    return Response(orjson.dumps(body), status, headers, "application/json")
+
+
+def _page(request: Request) -> tuple[int, str | None]:
+    unknown = request.query_params.keys() - {"limit", "after"}
+    text = request.query_params.get("limit", str(_PAGE))
+    if unknown:
+        raise BadRequest(f"the parameter {min(unknown)[:40]!r} is unknown; send limit and after only")
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and 0 < int(text) <= _MAX_PAGE):
+        raise BadRequest(f"limit is {text[:40]!r}, expected 1 to {_MAX_PAGE}")
+    return int(text), request.query_params.get("after")
+
+
+def _id(request: Request) -> str:
+    return str(request.path_params["key"])
+
+
+def _actor(request: Request) -> Actor:
+    return Actor(principal_of(request).name, request.client.host if request.client else "")
+
+
+def _json(body: object) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")
