@@ -15,7 +15,7 @@ from service.errors import LimitsUnavailable, RateLimited
 from service.limits.headers import HeaderForm, RawHeaders, text_headers
 from service.limits.quotas import CPU_UNIT, Quotas, counter_name, quotas_of
 from service.limits.rates import DAY, UNLIMITED, Rates
-from service.limits.sliding import left_and_wait
+from service.limits.sliding import left_and_wait, used
 from service.limits.store import Standing, Store
 
 _ACCOUNTS = 10_000  # kept made ready; making one costs some ten microseconds
@@ -146,8 +146,8 @@ def _refusal(account: Account, standing: Standing, runs: bool) -> RateLimited:
     if runs and quotas.concurrent is not None and standing.held >= quotas.concurrent:
         found.append((1, "concurrent", quotas.concurrent, None))
     for quota, state in zip(quotas.windows, standing.states, strict=True):
-        left, wait = left_and_wait(state, quota.seconds, quota.most, quota.unit)
-        if not left and (runs or quota.policy == "requests"):
+        if used(state, quota.seconds) >= quota.most and (runs or quota.policy == "requests"):
+            _, wait = left_and_wait(state, quota.seconds, quota.most, quota.unit)
             found.append((wait, quota.policy, quota.limit, quota.seconds))
     wait, policy, limit, window = max(found, key=lambda row: row[0])
     return RateLimited(policy, limit, window, wait, text_headers(account.form.render(standing)))

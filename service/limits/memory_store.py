@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_UN, lockf
 
 from service.errors import LimitsUnavailable
@@ -27,6 +28,7 @@ _COUNTS = struct.Struct("3Q")  # until, previous, current
 _ATTEMPTS = 8
 _MOST = 1 << 53  # beyond every limit; more makes no difference
 _OWN_COLUMN = "own column"
+_TOO_FULL = "the table of limits is too full to keep the places of a key"
 
 
 class MemoryStore:
@@ -44,11 +46,19 @@ class MemoryStore:
     async def seed(self, counter: str, seconds: int, current: int, previous: int) -> None:
         """What a counter starts from, if nothing is counted there."""
         slot = Slot(self, counter, seconds)
+        with self.alone_with(slot) as state:
+            if state[:2] == (0, 0):
+                slot.write(previous, current)
+
+    @contextmanager
+    def alone_with(self, slot: Slot) -> Iterator[State]:
+        """The window of now, while nobody else counts anything. For what is done rarely."""
         with self.table.locked(0, STRIPES):
             slot.find()
             state = slot.read(self.clock())
-            if state is not None and state[:2] == (0, 0):
-                slot.write(previous, current)
+            if state is None:
+                raise LimitsUnavailable(_TOO_FULL)
+            yield state
 
     async def close(self) -> None:
         """This front's runs are over, and its column is free."""
@@ -81,7 +91,10 @@ class Slot:
             previous, current = current, 0
         elif until < current_until:
             previous = current = 0
-        # A later one was written before the clock was set back: what it holds counts as if it were now's.
+        elif (
+            until > current_until
+        ):  # written before the clock was set back: it counts as now's, and ends as now's
+            self.write(previous, current)
         return previous, current, seconds - elapsed
 
     def write(self, previous: int, current: int) -> None:
@@ -159,7 +172,7 @@ class MemoryLedger:
             if standing is not None:
                 return standing
             self._find()
-        raise LimitsUnavailable("the table of limits is too full to keep the places of a key")
+        raise LimitsUnavailable(_TOO_FULL)
 
     async def charge(self, index: int, amount: int) -> State:
         """As ``Ledger.charge``."""
@@ -172,7 +185,7 @@ class MemoryLedger:
                     slot.write(previous, current + amount)
                     return previous, current + amount, ttl
             self._find()
-        raise LimitsUnavailable("the table of limits is too full to keep the places of a key")
+        raise LimitsUnavailable(_TOO_FULL)
 
     async def release(self, lease: str) -> None:
         """As ``Ledger.release``."""

@@ -137,8 +137,8 @@ class SharedTable:
                 worn = word
         if worn is None:
             raise LimitsUnavailable(
-                f"the table of limits has no place for another key: of its {region.count} places all in reach "
-                "are in use"
+                f"the table of limits has no place for another key: of its {region.count} places all that "
+                "it may take are in use"
             )
         return worn, True
 

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 # (previous, current, ttl). A bare tuple: three of them are made for each request.
 State: TypeAlias = tuple[int, int, float]
+_SLACK = 1e-6  # s: more than what a time since the epoch is rounded by
 
 
 def used(state: State, seconds: int) -> int:
@@ -40,7 +41,7 @@ def seconds_until(state: State, seconds: int, enough: int) -> int:
     early."""
     previous, current, ttl = state
     if current > enough:
-        return int(ttl + seconds * (1 - (enough + 1) / current)) + 1
+        return int(ttl + seconds * (1 - (enough + 1) / current) + _SLACK) + 1
     if not previous:
         return 1
-    return max(0, int(ttl - (enough + 1 - current) * seconds / previous)) + 1
+    return max(0, int(ttl - (enough + 1 - current) * seconds / previous + _SLACK)) + 1
