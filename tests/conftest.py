@@ -8,6 +8,8 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
+from tests.postgresql import Server, binaries, postgresql
+
 # How long an example takes says something of the machine, and nothing of what is tested.
 settings.register_profile("lars", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lars")
@@ -28,3 +30,15 @@ def loop_guard() -> Iterator[BlockBuster]:
         for function, file, caller in _ALLOWED:
             guard.functions[function].can_block_in(file, caller)
         yield guard
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """One for all tests; each makes its own database."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip(
+            "PostgreSQL is not installed: no /usr/lib/postgresql/*/bin/initdb (apt install postgresql)"
+        )
+    with postgresql(programs) as server:
+        yield server

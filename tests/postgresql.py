@@ -42,13 +42,14 @@ class Server:
     directory: Path
     programs: Path
 
-    def make_database(self) -> str:
-        """The URL of a new, empty database that ``USER`` owns."""
+    def make_database(self, template: str = "template1") -> str:
+        """The name of a new database that ``USER`` owns: empty, or as another is to which nobody is
+        connected."""
         name = f"control{next(_NUMBERS)}"
-        self.sql("postgres", f'CREATE DATABASE "{name}" OWNER {USER}')
-        return self.url(name, PASSWORD)
+        self.sql("postgres", f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {template}")
+        return name
 
-    def url(self, database: str, password: str) -> str:
+    def url(self, database: str, password: str = PASSWORD) -> str:
         """As an operator would write it."""
         return f"postgresql://{USER}:{quote(password, safe='')}@/{database}?host={self.directory}"
 
