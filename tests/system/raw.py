@@ -64,6 +64,12 @@ class Peer:
         body, self._unread = self._unread[:size], self._unread[size:]
         return Answer(int(first.split()[1]), headers, body)
 
+    def rest_or_answer(self) -> Answer | None:
+        """The next response, or None when the connection ends instead."""
+        if not self._read():
+            return None
+        return self.answer()
+
     def rest(self) -> bytes:
         """What comes until the connection ends."""
         while self._read():

@@ -198,7 +198,7 @@ def test_an_upgrade_is_answered_in_http_1_1(service: Service) -> None:
 
 
 def test_pipelined_requests(service: Service) -> None:
-    """They are answered in order. Of very many, those that do not wait are; the rest is for another connection."""
+    """They are answered in order. Of very many, the first are; then the connection ends."""
     with peer(service.url) as one:
         one.send(b"".join(head("/health", f"X-Request-ID: p{n}") for n in range(10)))
         assert [one.answer().headers["x-request-id"] for _ in range(10)] == [f"p{n}" for n in range(10)]

@@ -179,6 +179,8 @@ async def test_nesting_is_bounded() -> None:
     body = b'{"a":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}"
     exchange = await Exchange(method="POST", headers=JSON, chunks=[body]).run(application(endpoint))
     assert (exchange.status, exchange.json["code"]) == (400, "malformed_json")
+    assert exchange.json["detail"] == "the body is nested deeper than 500 levels; send flatter JSON"
+    assert exchange.json["line"] is None
 
 
 @pytest.mark.parametrize(
