@@ -142,11 +142,12 @@ class KeyExpired(Unauthorized):
 
 
 class ScopeMissing(RequestError):
-    """The key is good, but not for this."""
+    """The key is good, but not for this. ``who``: the name of its principal."""
 
-    def __init__(self, detail: str, *, scope: str) -> None:
+    def __init__(self, detail: str, *, scope: str, who: str) -> None:
         challenge = f'Bearer realm="lars", error="insufficient_scope", scope="{scope}"'
         super().__init__(detail, extra={"scope": scope}, headers={"WWW-Authenticate": challenge})
+        self.who = who
 
 
 class NotFound(RequestError):

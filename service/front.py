@@ -22,6 +22,7 @@ import uvloop
 
 from sandbox_runtime.domain import WORKER_KINDS
 from sandbox_runtime.layers import states_from_json
+from service.access.denials import Denials
 from service.access.opening import is_loopback
 from service.access.passage import Passage
 from service.access.watch import Watch
@@ -137,7 +138,7 @@ async def serve(settings: Settings, inherited: Inherited) -> None:
         if settings.rate_store != "memory":
             os.close(inherited.counters)
         address = inherited.listener.getsockname()[0]
-        passage = new_passage(settings, store, local=is_loopback(address))
+        passage = new_passage(settings, store, Denials(opened.audit), local=is_loopback(address))
         watch = Watch(opened, passage)
         await watch.begin()
         watching = asyncio.create_task(watch.run())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from starlette.requests import Request
@@ -11,10 +11,12 @@ from starlette.types import Scope
 
 from sandbox_runtime.call import PLAN_VERSION
 from sandbox_runtime.layers import LayerState
+from service.access.denials import Denials
 from service.access.gate import Gate
 from service.access.keyring import Keyring
 from service.access.meter import Meter
 from service.access.passage import Passage
+from service.access.principal import Principal
 from service.control.control import Control
 from service.errors import ControlUnavailable
 from service.limits.limiter import Limiter
@@ -44,6 +46,7 @@ class ServiceState:
     """Settings of this front, and what it owns."""
 
     settings: Settings
+    restricted: Settings  # of keys whose programs run under that policy at least
     pool: Pool
     sessions: Sessions
     planner: Planner
@@ -64,6 +67,10 @@ class ServiceState:
         """What else than its shape a plan depends on."""
         return ("planner", self.planner.version), ("policy", PLAN_VERSION)
 
+    def settings_for(self, principal: Principal) -> Settings:
+        """The settings as they are for this caller."""
+        return self.restricted if principal.policy == "restricted" else self.settings
+
     def cut_off(self) -> None:
         """End every worker; what runs on one is answered WorkerLost."""
         self.sessions.cut_off()
@@ -76,11 +83,15 @@ class ServiceState:
         await self.passage.limiter.close()
 
 
-def new_passage(settings: Settings, store: Store, *, local: bool = True) -> Passage:
+def new_passage(
+    settings: Settings, store: Store, denials: Denials | None = None, *, local: bool = True
+) -> Passage:
     """Without a key yet. ``local``: the service listens on a loopback address."""
     texts = {"LARS_AUTH_TOKEN": settings.auth_token, "STARGATE_API_KEY": settings.stargate_api_key}
     keyring = Keyring({name: text for name, text in texts.items() if text is not None})
-    return Passage(Gate(keyring, settings.public, local=local), Limiter(store, settings.rate), Meter())
+    return Passage(
+        Gate(keyring, settings.public, local=local), Limiter(store, settings.rate), Meter(), denials
+    )
 
 
 def new_state(
@@ -96,6 +107,7 @@ def new_state(
     size = PoolSize(idle=0, workers=settings.session_workers + SPARE_WORKERS, queue=settings.queue_size)
     return ServiceState(
         settings,
+        replace(settings, execute_policy="restricted"),
         pool,
         Sessions(Pool(size, prove_first=False), session_limits(settings)),
         planner,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -52,6 +53,21 @@ class Server:
     def url(self, database: str, password: str = PASSWORD) -> str:
         """As an operator would write it."""
         return f"postgresql://{USER}:{quote(password, safe='')}@/{database}?host={self.directory}"
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Its processes neither answer nor end until the block does."""
+        pids = [int(line) for line in self.sql("postgres", "SELECT pid FROM pg_stat_activity").split()]
+        pids.append(int((self.directory / "data" / "postmaster.pid").read_text().split()[0]))
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # the connection that asked
+                os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def sql(self, database: str, statement: str) -> str:
         """What ``psql`` prints, as superuser."""

@@ -54,8 +54,13 @@ class Gate:
     def __init__(self, keyring: Keyring, public: Collection[Need], *, local: bool) -> None:
         self.keyring = keyring
         self.fresh_until = float("inf")
-        self._public = frozenset(public)
+        self.public = frozenset(public)
         self._local = local
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is no key, and the machine's own callers need none."""
+        return self._local and self.keyring.empty
 
     def seen(self) -> None:
         """The keyring has just been compared with the control database."""
@@ -63,13 +68,13 @@ class Gate:
 
     def admit(self, caller: Caller, need: Need) -> Principal:
         """Whom the request comes from. Unauthorized, ScopeMissing, ControlUnavailable, or BadRequest."""
-        if need is Open.HEALTH and need in self._public:
+        if need is Open.HEALTH and need in self.public:
             return _ANYBODY  # a probe is never turned away
-        if self.keyring.empty and self._local:
+        if self.is_open:
             return self._unkeyed(caller, need)
         token = token_of(caller.headers)
         if token is None:
-            if need in self._public:
+            if need in self.public:
                 return _ANYBODY
             raise KeyMissing(
                 "no key came; send one as X-API-Key or Authorization: Bearer (lars keys add makes them)"
@@ -77,11 +82,12 @@ class Gate:
         if time.monotonic() > self.fresh_until:
             raise ControlUnavailable(_STALE)
         principal = self.keyring.principal_of(token)
-        if isinstance(need, Scope) and need not in principal.scopes and need not in self._public:
+        if isinstance(need, Scope) and need not in principal.scopes and need not in self.public:
             raise ScopeMissing(
                 f"{principal.name} has the scopes {', '.join(in_order(principal.scopes))}, and this needs "
                 f"{need}; use a key that has it",
                 scope=need.value,
+                who=principal.name,
             )
         return principal
 

@@ -8,10 +8,12 @@ from typing import cast
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.access.denials import Denials
 from service.access.gate import Caller, Gate, Need
 from service.access.meter import Meter
 from service.access.principal import Principal
 from service.access.scopes import Scope as KeyScope
+from service.errors import ScopeMissing
 from service.http.record import record_of
 from service.limits.limiter import Admission, Limiter
 
@@ -19,18 +21,29 @@ from service.limits.limiter import Admission, Limiter
 _RUNS = frozenset((KeyScope.EXECUTE, KeyScope.GENERATE, KeyScope.REST, KeyScope.FUNCTIONS_CALL))
 
 
+# Whose changes the audit log has, and attempts at them.
+_RECORDED = frozenset((KeyScope.ADMIN, KeyScope.FUNCTIONS_WRITE))
+
+
 class Passage:
     """One front's."""
 
-    def __init__(self, gate: Gate, limiter: Limiter, meter: Meter) -> None:
+    def __init__(self, gate: Gate, limiter: Limiter, meter: Meter, denials: Denials | None = None) -> None:
         self.gate = gate
         self.limiter = limiter
         self.meter = meter
+        self._denials = denials
 
     async def through(self, app: ASGIApp, needs: Need, scope: Scope, receive: Receive, send: Send) -> None:
         """Have ``app`` answer, if the caller may ask."""
         client = scope["client"]
-        principal = self.gate.admit(Caller(scope["headers"], client[0] if client else ""), needs)
+        caller = Caller(scope["headers"], client[0] if client else "")
+        try:
+            principal = self.gate.admit(caller, needs)
+        except ScopeMissing as error:
+            if self._denials is not None and needs in _RECORDED and scope["method"] not in ("GET", "HEAD"):
+                await self._denials.record(error.who, caller.address, scope["route"].path)
+            raise
         record = record_of(scope)
         record.principal = principal.name
         scope["state"]["principal"] = principal
@@ -42,10 +55,11 @@ class Passage:
             counted.admission = await self.limiter.admit(principal, runs=needs in _RUNS)
             await app(scope, receive, counted.send)
         finally:
-            cpu = (record.cpu_ms or 0.0) / 1000
+            cpu = record.spent.cpu
             self.meter.count(principal.name, failed=counted.failed, cpu=cpu)
             if counted.admission is not None:
-                await counted.admission.charge(cpu=cpu)
+                if cpu:
+                    await counted.admission.charge(cpu=cpu)
                 await counted.admission.release()
 
 
@@ -62,9 +76,9 @@ class _Counted:
         if message["type"] == "http.response.start":
             self.failed = message["status"] >= 400
             if self.admission is not None:
-                message["headers"] = [*message.get("headers", ()), *self.admission.headers()]
+                message["headers"].extend(self.admission.headers())
             if self._sunset is not None:
-                message["headers"] = [*message.get("headers", ()), *_sunset(self._sunset)]
+                message["headers"].extend(_sunset(self._sunset))
         await self._send(message)
 
 

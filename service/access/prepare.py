@@ -1,8 +1,9 @@
 """Before the first front starts: ``python -m service.access.prepare SECRETS``, a child of ``lars serve``.
 
 It makes the control database or brings it up to date, and says on stdout, as JSON, whether a key was ever
-made (``keys``), and why there is no database (``absent``, null when there is one). Exit status 1 and a sentence
-on stderr when the database is there and cannot be used: a service that cannot see its keys must not be open.
+made (``keys``), and why there is no database (``absent``, null when there is one). Exit status 1 and a
+sentence on stderr when the database is there and cannot be used: a service that cannot see its keys must not
+be open.
 """
 
 from __future__ import annotations

@@ -53,11 +53,11 @@ class Principal:
 
     name: str
     scopes: frozenset[Scope]
-    keyed: bool = True
     rates: Rates = UNLIMITED
     policy: Policy | None = None
     key_id: str | None = None
     sunset: float | None = None
+    keyed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,9 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         shutdown=settings.shutdown_seconds,
     )
     notes = _no_sessions(settings.data_root) + _no_keys(prepared) + _openness(is_open)
-    Supervisor(plan, partial(_print_ready, url_of(listener), notes)).run()
+    Supervisor(
+        plan, partial(_print_ready, url_of(listener), notes, "" if is_open else " -H 'X-API-Key: KEY'")
+    ).run()
     return 0
 
 
@@ -89,13 +91,13 @@ def _no_sessions(root: Path) -> str:
     return f"\n  no sessions: LARS_DATA_ROOT={root} cannot be written: {nearest} is no directory of ours"
 
 
-def _print_ready(url: str, notes: str, hello: Hello) -> None:
+def _print_ready(url: str, notes: str, header: str, hello: Hello) -> None:
     layers = ", ".join(state.layer for state in hello.layers if state.in_force)
     missing = "".join(f"\n  without {s.layer}: {s.reason}" for s in hello.layers if not s.in_force)
     sys.stdout.write(
         f"LARS is ready at {url}\n"
         f"  isolation in force: {layers}{missing}{notes}\n"
-        f"  try it: curl -s {url}/execute -H 'Content-Type: application/json' "
+        f"  try it: curl -s {url}/execute{header} -H 'Content-Type: application/json' "
         """-d '{"code": "print(6 * 7)"}'\n"""
     )
     sys.stdout.flush()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_runtime.domain import OneShot
+from service.access.passage import principal_of
 from service.execution.request import edge, parse_execute
 from service.execution.response import refusal_of, render
 from service.http.body import read_json_text
@@ -22,7 +25,8 @@ async def execute(request: Request) -> Response:
     state = state_of(request)
     state.pool.refuse_if_full()  # before the body is read, so that a refusal costs little
     raw, body = await read_json_text(request, state.settings.max_body_bytes)
-    job = parse_execute(body, raw, state.settings, began)
+    job = parse_execute(body, raw, state.settings_for(principal_of(request)), began)
+    job = replace(job, spent=record_of(request.scope).spent)
     async with DisconnectWatch(request.receive):
         outcome = await state.pool.run(job)
     _record(request, outcome)

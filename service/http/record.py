@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.types import Scope
+
+from service.pool.job import Spent
 
 
 @dataclass(slots=True)
@@ -19,17 +21,17 @@ class RequestRecord:
     queue_ms: float | None = None
     bind_ms: float | None = None
     run_ms: float | None = None
-    cpu_ms: float | None = None
+    spent: Spent = field(default_factory=Spent)
     disconnected: bool = False
 
     def as_fields(self) -> dict[str, object]:
         """The members that say something, times rounded to microseconds."""
-        values = ((name, getattr(self, name)) for name in self.__slots__)
+        values = ((name, getattr(self, name)) for name in self.__slots__ if name != "spent")
         return {
             name: round(value, 3) if isinstance(value, float) else value
             for name, value in values
             if value is not None and value is not False
-        }
+        } | ({"cpu_ms": round(self.spent.cpu * 1000, 3)} if self.spent.cpu else {})
 
 
 def new_state(scope: Scope) -> dict[str, object]:

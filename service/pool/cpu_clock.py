@@ -21,6 +21,28 @@ def cpu_seconds(pidfd: int) -> float | None:
         return None
 
 
+class CpuClock:
+    """The same for a process that is asked about often: its pid is looked up once. Reading it costs one
+    clock_gettime(2). Once the process has been reaped it may read nothing, or a later process of that pid."""
+
+    def __init__(self, pidfd: int) -> None:
+        pid = _pid_of(pidfd)
+        self._clock = None if pid is None else ~pid << 3 | 2
+        self._last = 0.0
+        self.since_last()
+
+    def since_last(self) -> float:
+        """CPU seconds that it has used since it was asked last, or since this clock was made."""
+        if self._clock is None:
+            return 0.0
+        try:
+            now = time.clock_gettime(self._clock)
+        except OSError:
+            return 0.0
+        used, self._last = now - self._last, now
+        return max(0.0, used)
+
+
 def _pid_of(pidfd: int) -> int | None:
     """proc_pid_fdinfo(5): a pidfd's ``Pid:`` line, -1 once the process has been reaped."""
     descriptor = os.open(f"/proc/self/fdinfo/{pidfd}", os.O_RDONLY | os.O_CLOEXEC)

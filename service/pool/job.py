@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sandbox_runtime.job import Program, Report
@@ -34,15 +34,24 @@ class JobLimits:
     output: int
 
 
+@dataclass(slots=True)
+class Spent:
+    """What has been used for a request so far, however it ends. ``cpu`` in seconds."""
+
+    cpu: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One program with its limits. ``deadline`` is a ``time.monotonic()`` value, set once at the edge.
-    ``data`` is the JSON text whose member ``data`` the program gets, or None."""
+    ``data`` is the JSON text whose member ``data`` the program gets, or None. ``spent``: where its CPU time
+    is added when it is over."""
 
     program: Program
     limits: JobLimits
     deadline: float
     data: bytes | None = None
+    spent: Spent = field(default_factory=Spent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,10 @@ class OneShotRun:
             process.kill()
             if self._killed is not None:
                 await self._reaped()
-            return self._outcome(began, ended, queued, self._cpu_used())
+            return self._outcome(began, ended, queued)
         finally:
             self._timer.cancel()
+            self._job.spent.cpu += self._cpu_used() or 0.0
             process.destroy()
 
     def on_frame(self, frame: wire.Frame) -> None:
@@ -124,10 +125,11 @@ class OneShotRun:
             return self._process.exit.cpu
         if self._report is not None:
             return self._report.cpu
-        return cpu_seconds(self._process.pidfd)
+        return None if self._process.closed else cpu_seconds(self._process.pidfd)
 
-    def _outcome(self, began: float, ended: float, queued: float, cpu: float | None) -> Outcome:
+    def _outcome(self, began: float, ended: float, queued: float) -> Outcome:
         job, report, process = self._job, self._report, self._process
+        cpu = self._cpu_used()
         streams = [os.fstat(descriptor).st_size for descriptor in (process.stdout, process.stderr)]
         conclusion = conclude(
             Ending(

@@ -55,7 +55,7 @@ def respond(request: Request, answered: Answered) -> Response:
     absolute = hints.get("links") == "absolute"
     url = str(request.url.replace(query="", fragment="")) if absolute else None
     headers |= _plan_headers(answered.reply.headers, url)
-    headers.setdefault("Vary", "X-Session-ID, Authorization, Prefer")
+    headers.setdefault("Vary", "X-Session-ID, Authorization, X-API-Key, Prefer")
     text = answered.text if answered.text is not None else b""
     if answered.reply.status >= 400:
         text, headers["Content-Type"] = _problem(text, request_id_of(request.scope))

@@ -50,9 +50,10 @@ async def rest(request: Request) -> Response:
     planned = time.monotonic()
     call = call_for(admitted, asked.context, asked.body, request.headers.get("idempotency-key"))
     deadline = asked.began + state.settings.max_exec_ms / 1000
-    text, reply = await state.sessions.call(asked.session, call, deadline)
+    record = record_of(request.scope)
+    text, reply = await state.sessions.call(asked.session, call, deadline, record.spent)
     admitted.ran(asked.session.principal, reply.run)
-    record_of(request.scope).run_ms = reply.run * 1000
+    record.run_ms = reply.run * 1000
     await _hold_back(admitted, asked.context, deadline)
     timing = f"plan;dur={(planned - asked.began) * 1000:.2f}, run;dur={reply.run * 1000:.2f}"
     return respond(request, Answered(admitted, source, text, reply, timing))

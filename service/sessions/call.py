@@ -10,6 +10,8 @@ import structlog
 from sandbox_runtime import wire
 from sandbox_runtime.call import END, Binding, Call, Operation, Reply
 from service.errors import WorkerLost
+from service.pool.cpu_clock import CpuClock
+from service.pool.job import Spent
 from service.pool.output import read_stream
 from service.pool.worker import Worker
 from service.sessions.directory import Identity, identity_of
@@ -36,6 +38,7 @@ class BoundWorker:
         self._reply: asyncio.Future[Answer] | None = None
         self._max_result = binding.max_result
         self._longest = 0
+        self._clock = CpuClock(worker.pidfd)
         self.worn = False
         # Until it is known that it has the session's file open, and not one that was being deleted.
         self.unsettled: Identity | None = identity_of(directory)
@@ -52,14 +55,18 @@ class BoundWorker:
         """Whether it can take a call."""
         return not (self.worn or self._worker.closed or self._worker.gone.is_set())
 
-    async def answer(self, call: Call) -> Answer:
-        """Body and reply. WorkerLost when it died, NotTaken when it was dead already. Cancelling kills it;
+    async def answer(self, call: Call, spent: Spent) -> Answer:
+        """Body and reply. What the worker uses for it, and has used since the call before, is added to
+        ``spent``. WorkerLost when it died, NotTaken when it was dead already. Cancelling kills it;
         SQLite undoes what it had begun."""
         first = call.plan_id not in self._told
         self._told.add(call.plan_id)
         message = wire.encode_json(wire.Kind.CALL, call if first else replace(call, block=None))
         self._longest = self._max_result
-        answer = await self._exchange(message, None)
+        try:
+            answer = await self._exchange(message, None)
+        finally:
+            spent.cpu += self._clock.since_last()
         self.worn = self.worn or len(self._told) > _MAX_PLANS
         return answer
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from sandbox_runtime.call import END, Binding, Call, Operation, Reply, Trouble
 from sandbox_runtime.domain import Session
 from service.errors import IdempotencyConflict, Overloaded, QueueTimeout, RunTimeout
+from service.pool.job import Spent
 from service.pool.pool import Pool
 from service.sessions.call import Answer, BoundWorker, NotTaken
 from service.sessions.directory import look, open_directory
@@ -76,8 +77,9 @@ class Sessions:
         self._bound: OrderedDict[Session, _Entry] = OrderedDict()  # with a worker, the longest unused first
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def call(self, session: Session, call: Call, deadline: float) -> Answer:
-        """Body and reply to one call; ``deadline`` is a ``time.monotonic()`` value.
+    async def call(self, session: Session, call: Call, deadline: float, spent: Spent) -> Answer:
+        """Body and reply to one call; ``deadline`` is a ``time.monotonic()`` value. The worker's CPU time is
+        added to ``spent``.
 
         Raises Overloaded when too many wait for this session, QueueTimeout when its turn did not come in
         time, RunTimeout when the plan ran past the deadline, WorkerLost when the worker died, Conflict while
@@ -88,10 +90,10 @@ class Sessions:
         if key is not None and key in entry.keys:
             raise IdempotencyConflict
         if key is None:
-            return await self._in_turn(session, deadline, lambda worker: worker.answer(call))
+            return await self._in_turn(session, deadline, lambda worker: worker.answer(call, spent))
         entry.keys.add(key)
         try:
-            return await self._in_turn(session, deadline, lambda worker: worker.answer(call))
+            return await self._in_turn(session, deadline, lambda worker: worker.answer(call, spent))
         finally:
             entry.keys.remove(key)
 

@@ -12,6 +12,7 @@ from service.sessions.endpoints import openapi_of_session
 from service.state import state_of
 from service.system.capabilities import capabilities
 from service.system.openapi import document
+from service.system.openapi_security import keyed_routes, secured
 
 
 def _json(body: object) -> Response:
@@ -44,4 +45,7 @@ async def openapi(request: Request) -> Response:
     """OpenAPI 3.1 of this server; for a caller with a session, of what its API has come to be."""
     if has_session(request):
         return _json(await openapi_of_session(request))
-    return _json(document(state_of(request).settings))
+    state = state_of(request)
+    gate = state.passage.gate
+    made = document(state.settings)
+    return _json(made if gate.is_open else secured(made, keyed_routes(request), gate.public))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from starlette.requests import Request
+
 from service.access.gate import Need
 from service.access.scopes import Scope
 from service.errors import MEDIA_TYPE
@@ -33,6 +35,11 @@ def secured(document: Json, routes: Iterable[KeyedRoute], public: Collection[Nee
     }
     components = {**document["components"], "securitySchemes": _SCHEMES}
     return {**document, "paths": paths, "components": components}
+
+
+def keyed_routes(request: Request) -> list[KeyedRoute]:
+    """Those of the application that answers."""
+    return [route for route in request.app.routes if isinstance(route, KeyedRoute)]
 
 
 def _path(item: Json, need: Need) -> Json:

@@ -18,6 +18,7 @@ from sandbox_runtime.domain import Session
 from sandbox_runtime.layers import Layer
 from service.errors import LarsError
 from service.pool.local import LocalSandbox, local_sandbox
+from service.pool.job import Spent
 from service.pool.pool import Pool, PoolSize
 from service.sessions.administration import Administration
 from service.sessions.directory import digest_of
@@ -119,7 +120,7 @@ class SessionRoom:
 
     async def _ask(self, session: Session, call: Call, seconds: float) -> Said:
         try:
-            body, reply = await self.sessions.call(session, call, time.monotonic() + seconds)
+            body, reply = await self.sessions.call(session, call, time.monotonic() + seconds, Spent())
         except LarsError as error:
             return Said(error=type(error).__name__)
         value = None if body is None else orjson.loads(body)

@@ -26,7 +26,6 @@ _ABANDONED, _REPEATED = 0.1, 0.3  # of the requests with a key
 _OWNED = 4  # records that a client has at once
 _JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 _DONE = {"POST": "201", "PATCH": "200", "DELETE": "204"}
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: never used, and costly to make for each client
 
 
 @dataclass(frozen=True, slots=True)
