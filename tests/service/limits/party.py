@@ -1,11 +1,11 @@
 """One process of several that share a table: ``python -m tests.service.limits.party DESCRIPTOR COMMAND ...``
 
-count LIMIT SECONDS UNTIL   admit requests to a window, as fast as it goes, until that time; print when each was
+count LIMIT SECONDS UNTIL   admit requests to a window, as fast as it goes, until then; print when each was
 times LIMIT TRIES AT        the same so often, all at that time; print how many were admitted
 hold LIMIT RUNS             begin so many runs, print how many could be, and wait for the end of stdin
 again LIMIT                 begin one run, print whether it could be, and once more after each line of stdin
 grip                        hold the lock of a key, say so, and wait for the end of stdin
-once                        say that it stands, make one request after a line of stdin, say that it was admitted
+once                        say that it stands; after a line of stdin make one request, and say so
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ NAME = "key:one"
 
 
 def say(value: object) -> None:
-    print(json.dumps(value), flush=True)
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 async def count(store: MemoryStore, limit: int, seconds: int, until: float) -> None:
