@@ -6,7 +6,7 @@ two nodes count past a limit between them. A window begins with the first reques
 Places among the runs at once are leases in a sorted set for each key, by when they end: a node that dies
 gives back nothing, so each lease ends by itself.
 
-A Redis that does not answer within a second refuses what has limits. It is asked again with each request,
+While Redis does not answer within a second, what has limits is refused. It is asked again with each request,
 so nothing has to be done when it is back.
 """
 
@@ -16,8 +16,8 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import structlog
 from limits.aio.storage import RedisStorage
@@ -36,7 +36,8 @@ from service.settings_parsers import SettingsError
 
 T = TypeVar("T")
 PREFIX = "lars"
-_SECONDS = 1.0
+_SECONDS = 0.5  # for one answer, and asked twice at most
+_PAUSES = (0, 1, 5, 25)  # s
 _CONNECTIONS = 64
 _ANY_AMOUNT = 1 << 53
 _RACES = 4
@@ -73,7 +74,7 @@ class RedisStore:
         self._milliseconds = round(lease * 1000)
         self._lease = self._client.register_script(_LEASE)
         self._is_lost = False
-        self._returning: set[asyncio.Task[None]] = set()
+        self._asking: set[asyncio.Task[Any]] = set()
 
     def ledger(self, quotas: Quotas) -> RedisLedger:
         """The counters of a key."""
@@ -83,16 +84,28 @@ class RedisStore:
         """Nothing: Redis has not forgotten when this service starts again."""
 
     async def close(self) -> None:
-        """Give back what is being given back, and close the connections."""
-        await asyncio.gather(*self._returning)
+        """Let what is asked be answered, which takes no longer than a Redis is waited for; close the
+        connections."""
+        if self._asking:
+            _, late = await asyncio.wait(self._asking, timeout=4 * _SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         await self._pool.disconnect()
 
-    async def ask(self, question: Awaitable[T]) -> T:
-        """Its answer. LimitsUnavailable when there is none in time; the log says so once for each outage."""
+    def ask(self, question: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin to ask, in a task of its own. Await it shielded: the client leaves connections open behind it
+        that a cancellation has met. LimitsUnavailable when there is no answer."""
+        task = asyncio.create_task(self._answer(question))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        return task
+
+    async def _answer(self, question: Coroutine[Any, Any, T]) -> T:
+        """The log says once for each outage that there is none."""
         try:
-            async with asyncio.timeout(_SECONDS):
-                answer = await question
-        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+            answer = await question
+        except (RedisError, OSError) as error:
             if not self._is_lost:
                 self._is_lost = True
                 _log.error("rate_store_lost", reason=type(error).__name__)  # its text may hold the URL
@@ -109,18 +122,16 @@ class RedisStore:
 
     async def give_back(self, key: str, lease: str) -> None:
         """The run of this lease is over."""
-        await self.ask(self._client.zrem(key, lease))
+        await self._client.zrem(key, lease)
 
-    def give_back_later(self, key: str, lease: str) -> None:
-        """For a request that is itself ended just now. What fails is given back by time."""
-
-        async def give_back() -> None:
-            with contextlib.suppress(LimitsUnavailable):
+    async def abandon(self, key: str, lease: str) -> None:
+        """Give back what may or may not have been given, in a Redis that may be away for a while. Later it
+        gives itself back."""
+        for pause in _PAUSES:
+            await asyncio.sleep(pause)
+            with contextlib.suppress(RedisError, OSError):
                 await self.give_back(key, lease)
-
-        task = asyncio.create_task(give_back())
-        self._returning.add(task)
-        task.add_done_callback(self._returning.discard)
+                return
 
 
 class RedisLedger:
@@ -137,54 +148,63 @@ class RedisLedger:
         self._leases = f"{PREFIX}:{{concurrent/{quotas.name}}}"
 
     async def admit(self, runs: bool) -> Standing:
-        """As ``Ledger.admit``."""
-        lease = secrets.token_hex(8)
+        """As ``Ledger.admit``. A request that ends while it is asked for gives back what it gets."""
+        task = self._store.ask(self._admit(runs))
         try:
-            standing = await self._store.ask(self._admit(runs, lease))
-        except BaseException:
-            if runs and self._limit is not None:  # whether it was given is not known
-                self._store.give_back_later(self._leases, lease)
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(self._abandon)
             raise
-        return standing
 
     async def charge(self, index: int, amount: int) -> State:
         """As ``Ledger.charge``."""
-        return await self._store.ask(self._charge(index, amount))
+        return await asyncio.shield(self._store.ask(self._charge(index, amount)))
 
     async def release(self, lease: str) -> None:
         """As ``Ledger.release``."""
-        await self._store.give_back(self._leases, lease)
+        await asyncio.shield(self._store.ask(self._store.give_back(self._leases, lease)))
 
-    async def _admit(self, runs: bool, lease: str) -> Standing:
+    async def _admit(self, runs: bool) -> Standing:
         for _ in range(_RACES):
-            held, states = await asyncio.gather(self._held(), self._states())
-            if self._is_used_up(runs, held, states):
+            states = await _all([self._state(counter, seconds) for counter, seconds, _ in self._windows])
+            refused = self._is_used_up(runs, states)
+            if refused or not runs or self._limit is None:
+                held, lease = await self._held(), None
+            else:
+                held, lease = await self._take(self._limit)
+                refused = lease is None
+            if refused:
                 return Standing(True, time.time(), states, held, None)
-            given = False
-            if runs and self._limit is not None:
-                held, given = await self._store.take(self._leases, lease, self._limit)
-                if not given:
-                    return Standing(True, time.time(), states, held, None)
             if await self._count(states):
-                return Standing(False, time.time(), states, held, lease if given else None)
-            if given:
+                return Standing(False, time.time(), states, held, lease)
+            if lease is not None:
                 await self._store.give_back(self._leases, lease)
         raise LimitsUnavailable("too many requests of the key arrive at once to count this one")
 
+    async def _take(self, limit: int) -> tuple[int, str | None]:
+        lease = secrets.token_hex(8)
+        try:
+            held, given = await self._store.take(self._leases, lease, limit)
+        except (RedisError, OSError):  # a Redis that stood still does what it was asked when it goes on
+            self._store.ask(self._store.abandon(self._leases, lease))
+            raise
+        return held, lease if given else None
+
+    def _abandon(self, task: asyncio.Task[Standing]) -> None:
+        if task.cancelled() or task.exception() is not None:
+            return
+        lease = task.result().lease
+        if lease is not None:
+            self._store.ask(self._store.abandon(self._leases, lease))
+
     async def _held(self) -> int:
         return 0 if self._limit is None else (await self._store.take(self._leases, "", 0))[0]
-
-    async def _states(self) -> list[State]:
-        read = (self._state(counter, seconds) for counter, seconds, _ in self._windows)
-        return list(await asyncio.gather(*read))
 
     async def _state(self, counter: str, seconds: int) -> State:
         previous, wanes, current, expires = await self._store.windows.get_sliding_window(counter, seconds)
         return previous, current, min(wanes if previous else max(0.0, expires - seconds), seconds)
 
-    def _is_used_up(self, runs: bool, held: int, states: list[State]) -> bool:
-        if runs and self._limit is not None and held >= self._limit:
-            return True
+    def _is_used_up(self, runs: bool, states: list[State]) -> bool:
         ask = len(states) if runs else self._requests
         return any(
             used(state, seconds) >= most
@@ -205,6 +225,17 @@ class RedisLedger:
         # A limit that nothing reaches: what has been used is used, within the budget or not.
         await self._store.windows.acquire_sliding_window_entry(counter, _ANY_AMOUNT, seconds, amount)
         return await self._state(counter, seconds)
+
+
+async def _all(questions: Sequence[Awaitable[T]]) -> list[T]:
+    """All answers, or the first failure once none is asked any more."""
+    answers = await asyncio.gather(*questions, return_exceptions=True)
+    found: list[T] = []
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+        found.append(answer)
+    return found
 
 
 def _pool(url: Secret) -> BlockingConnectionPool:
