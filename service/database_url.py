@@ -54,4 +54,5 @@ def _server(url: str) -> str:
         raise ValueError("no host")
     if "sslmode" in query:
         query["ssl"] = query.pop("sslmode")
-    return parts._replace(query=urlencode(query)).geturl()
+    address = url.partition("?")[0]
+    return f"{address}?{urlencode(query)}" if query else address

@@ -147,10 +147,18 @@ def test_every_command_has_help() -> None:
     """Each subcommand and each option says what it does."""
     parser = cli._parser()
     (commands,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    assert {"serve", "run", "doctor"} <= set(commands.choices)
+    assert {"serve", "run", "doctor", "keys", "audit"} <= set(commands.choices)
+    assert_helped(commands)
+
+
+def assert_helped(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Down to the last action of the last command."""
     assert len(commands._choices_actions) == len(commands.choices)
     for command in commands.choices.values():
         assert all(action.help for action in command._actions)
+        for action in command._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                assert_helped(action)
 
 
 def test_every_query_operator_and_control() -> None:

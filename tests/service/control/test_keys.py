@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import date
 
 import pytest
+from blockbuster import BlockBuster
 
 from service.access.key_text import read_key
 from service.access.principal import KeySpec
@@ -13,6 +15,7 @@ from service.access.scopes import Scope
 from service.control.control import Control
 from service.control.key_rules import state_of
 from service.control.keys import Changes
+from service.control.usage import Figures
 from service.errors import Conflict, NotFound, ValidationFailed
 from service.limits.rates import read_rates
 from tests.service.control.made import BY, MISSING_ID, SPEC, rows, run_sql
@@ -142,6 +145,15 @@ async def test_what_cannot_be(control: Control) -> None:
         await control.keys.rotate(MISSING_ID, -1, BY)
     assert await control.keys.list() == ()
     assert await control.audit.last(1) == []
+
+
+async def test_no_call_blocks_the_loop(control: Control, loop_guard: BlockBuster) -> None:
+    """A front answers requests meanwhile."""
+    key, _ = await control.keys.add(SPEC, BY)
+    await control.keys.rotate(key.id, 60, BY)
+    await control.keys.changes_since(0)
+    await control.usage.add({("key:a", date(2027, 1, 1)): Figures(1)})
+    assert (await control.check_audit()).count == 2
 
 
 async def test_a_damaged_row_is_a_key_that_may_do_nothing(control: Control) -> None:
