@@ -74,9 +74,10 @@ class Connections:
         self._timer = loop.call_later(self._tick, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        connections = (*self._open, *self._refused)
         self._timer = None
-        now = loop.time()
-        for connection in (*self._open, *self._refused):
-            connection.sweep(now)
-        if self._open or self._refused:
+        if connections:
             self._wind()
+        now = loop.time()
+        for connection in connections:
+            connection.sweep(now)
