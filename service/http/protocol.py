@@ -248,7 +248,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse(error)
             return
         self._last_request()
-        if self._reading == _BODY:
+        if self._reading == _BODY and not self.cycle.response_started:
             set_fault(cast("Scope", self.cycle.scope), error)
             self.cycle.message_event.set()
 

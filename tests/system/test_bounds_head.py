@@ -144,7 +144,7 @@ CHUNKS = {
 @pytest.mark.parametrize("data", CHUNKS.values(), ids=CHUNKS)
 @pytest.mark.parametrize("together", [True, False])
 def test_bad_chunks(service: Service, data: str, together: bool) -> None:
-    """400 by the application that reads them, with one line in the log, and the end of the connection."""
+    """400, with one line in the log, and the end of the connection."""
     request = (POST + CHUNKED).encode()
     with peer(service.url) as one:
         one.send(request + data.encode() + head() if together else request)
@@ -154,7 +154,7 @@ def test_bad_chunks(service: Service, data: str, together: bool) -> None:
         assert one.rest() == b""
     assert (answer.status, answer.code, answer.headers["connection"]) == (400, "bad_request", "close")
     (line,) = service.requests_logged(answer.json["request_id"])
-    assert (line["status"], line["route"], line["error_code"]) == (400, "/execute", "bad_request")
+    assert (line["status"], line["error_code"]) == (400, "bad_request")
 
 
 @pytest.mark.parametrize(
