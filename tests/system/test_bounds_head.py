@@ -163,7 +163,7 @@ def test_bad_chunks(service: Service, data: str, together: bool) -> None:
         ("1;", "a" * 1000),
         ("1\r\n{\r\n0\r\nX: ", "a" * 1000),
         ("1\r\n{\r\n0\r\n", "a: \r\n"),
-        ("", "1;aaaaaaaa\r\n{\r\n"),
+        ("", "1;aaaaaaaa\r\n{\r\n" * 100),
     ],
     ids=["extension", "trailer", "trailers", "extensions of small chunks"],
 )
