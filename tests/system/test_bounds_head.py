@@ -18,7 +18,11 @@ CHUNKED = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One with small limits."""
-    settings = {"LARS_MAX_HEADER_BYTES": str(LIMIT), "LARS_MAX_HEADERS": str(FIELDS)}
+    settings = {
+        "LARS_MAX_HEADER_BYTES": str(LIMIT),
+        "LARS_MAX_HEADERS": str(FIELDS),
+        "FORWARDED_ALLOW_IPS": "*",  # uvicorn's own, which is not read
+    }
     with running_service(tmp_path_factory.mktemp("service"), settings) as service:
         yield service
 
@@ -232,3 +236,11 @@ def test_expect_100_continue(service: Service) -> None:
         assert one.answer().json["result"] == 1
         one.send(head("/execute", *lines, "Content-Length: 999999999", method="POST"))
         assert one.answer().code == "payload_too_large"
+
+
+def test_nobody_is_believed_about_the_client(service: Service) -> None:
+    """Without trusted proxies it is the peer."""
+    request = head("/health", "Connection: close", "X-Forwarded-For: 203.0.113.7", "X-Request-ID: forwarded")
+    assert alone(service.url, request).status == 200
+    (line,) = service.requests_logged("forwarded")
+    assert line["client"] == "127.0.0.1"
