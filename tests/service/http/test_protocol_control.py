@@ -1,5 +1,5 @@
-"""What uvicorn's own protocol lets through: attacks with the bounds off, and on. The application behind answers
-every request with its path."""
+"""What uvicorn's own protocol lets through: attacks with the bounds off, and on. The application answers each
+request with its path."""
 
 from __future__ import annotations
 
