@@ -26,7 +26,7 @@ class Connections:
     """Counts and watches them. One timer for all: a request costs no timer of its own.
 
     ``waiting`` holds those that no request is served on, in the order in which they began to wait: idle ones,
-    those with an unfinished head, and those that are being refused. They make room for new ones.
+    those with an unfinished head, and those whose last answer is being read. They make room for new ones.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -37,6 +37,8 @@ class Connections:
         shortest = min(limits.header_seconds, limits.body_seconds, limits.write_seconds)
         self._tick = min(_LONGEST_TICK, shortest / 4)
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._excused = False
 
     def admit(self, connection: Connection) -> bool:
         """Take it in. When all places are taken, the one that has waited longest is closed. False when none
@@ -71,12 +73,17 @@ class Connections:
 
     def _wind(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._tick, self._sweep, loop)
+        self._due = loop.time() + self._tick
+        self._timer = loop.call_at(self._due, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now, connections = loop.time(), (*self._open, *self._refused)
+        late = now - self._due > self._tick
         self._timer = None
-        now = loop.time()
-        for connection in (*self._open, *self._refused):
-            connection.sweep(now)
-        if self._open or self._refused:
+        if connections:
             self._wind()
+        # When this process was held up, what peers have sent meanwhile is read after this; look again then.
+        self._excused = late and not self._excused
+        if not self._excused:
+            for connection in connections:
+                connection.sweep(now)

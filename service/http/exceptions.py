@@ -38,8 +38,7 @@ class ErrorMiddleware:
 
         async def receive_whole() -> Message:
             message = await receive()
-            if _FAULT in scope:
-                raise scope[_FAULT]
+            _raise_fault(scope)
             return message
 
         async def send_watched(message: Message) -> None:
@@ -48,6 +47,7 @@ class ErrorMiddleware:
             await send(message)
 
         try:
+            _raise_fault(scope)  # the body was broken in the read that brought the head
             await self.app(scope, receive_whole, send_watched)
         except ClientDisconnect:
             record_of(scope).disconnected = True
@@ -59,9 +59,14 @@ class ErrorMiddleware:
 
 
 def set_fault(scope: Scope, error: LarsError) -> None:
-    """What is wrong with the rest of the body. Raised where the application asks for it the next time; a
-    server that sets it wakes whoever waits for it already."""
+    """What is wrong with the rest of the body. Raised before the application begins, or where it asks for
+    the rest the next time; a server that sets it wakes whoever waits for it already."""
     scope[_FAULT] = error
+
+
+def _raise_fault(scope: Scope) -> None:
+    if _FAULT in scope:
+        raise scope[_FAULT]
 
 
 def answer(error: Exception, scope: Scope) -> ProblemResponse:

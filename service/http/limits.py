@@ -5,12 +5,18 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass
 
+import structlog
+from structlog.typing import FilteringBoundLogger
+
 from service.sessions.sessions import SPARE_WORKERS
 from service.settings import Settings
 
 _OF_WORKER = 5  # its four, and the directory of a session on the way to it
 _OWN = 256  # event loop, zygotes, logs, spools, and connections that are being refused
 _FEWEST = 16
+_REMEDY = "raise the limit of open files (ulimit -n), or lower LARS_MAX_CONNECTIONS or LARS_SESSION_WORKERS"
+
+_log: FilteringBoundLogger = structlog.get_logger("lars.front")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +33,20 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
-        """As the settings say; of connections no more than this process has descriptors for."""
+        """As the settings say; of connections no more than there are descriptors
+        for, which is logged."""
+        connections = min(settings.max_connections, room(settings, open_files()))
+        if connections < settings.max_connections:
+            _log.warning(
+                "few_connections", asked=settings.max_connections, possible=connections, remedy=_REMEDY
+            )
         return cls(
             header_bytes=settings.max_header_bytes,
             headers=settings.max_headers,
             header_seconds=settings.header_seconds,
             body_seconds=settings.body_seconds,
             write_seconds=settings.write_seconds,
-            connections=min(settings.max_connections, room(settings, open_files())),
+            connections=connections,
         )
 
 

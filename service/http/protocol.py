@@ -18,10 +18,10 @@ from service.errors import (
     LarsError,
     RequestTimeout,
     TooManyConnections,
-    UriTooLong,
 )
 from service.http.connections import Connections
 from service.http.exceptions import set_fault
+from service.http.head import check_coding, check_size, check_upgrade, check_version, too_long
 from service.http.pace import Pace
 from service.http.refusal import refusal
 
@@ -32,7 +32,6 @@ _PIPELINED = 16
 # A chunk of one byte takes six: so much of a chunked body beside its content is ordinary.
 _FRAMING = 8
 _LINGER = 2.0  # seconds in which a peer may read why its connection ends
-_VERSIONS = ("1.1", "1.0")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -85,7 +84,7 @@ class BoundedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            return  # the head was seen; see _check_upgrade
+            return  # the head was seen; see check_upgrade
         except httptools.HttpParserError as error:
             told = error.__context__
             self._broken(told if isinstance(told, LarsError) else _malformed(error))
@@ -113,16 +112,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self._hosts += 1
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
-        elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-            raise BadRequest("Transfer-Encoding is not chunked; send chunked alone, or Content-Length")
+        elif name == b"transfer-encoding":
+            check_coding(value)
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """A request begins, unless it is refused here."""
-        self._check_head()
+        if self._came + self._size > self._limits.header_bytes:
+            check_size(self.url, self.headers, self._limits.header_bytes)
+        check_version(self.parser.get_http_version(), self._hosts)
         upgrade = self.parser.should_upgrade()
         if upgrade:
-            self._check_upgrade()
+            check_upgrade(self.parser.get_method(), self.headers)
         if len(self.pipeline) >= _PIPELINED:
             raise BadRequest("too many requests wait on one connection; read the answers")
         super().on_headers_complete()
@@ -228,31 +229,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._came += self._size
         limit = self._limits.header_bytes
         if self._reading == _HEAD and self._came > limit:
-            self._broken(_too_long(len(self.url), limit))
+            self._broken(too_long(self.url, limit))
         elif self._reading == _BODY and self._came > limit + _FRAMING * self._content:
             self._broken(HeadersTooLarge("bytes of chunk extensions and trailers", limit))
-
-    def _check_head(self) -> None:
-        limit = self._limits.header_bytes
-        if self._came + self._size > limit:
-            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if size > limit:
-                raise _too_long(len(self.url), limit)
-        version = self.parser.get_http_version()
-        if version not in _VERSIONS:
-            raise BadRequest(f"HTTP/{version} is not spoken here; send HTTP/1.1")
-        if self._hosts != 1 and (self._hosts or version == "1.1"):
-            raise BadRequest(
-                f"Host is given {self._hosts} times; send one header Host (RFC 9112 section 3.2)"
-            )
-
-    def _check_upgrade(self) -> None:
-        """To no other protocol. The parser takes a body for one: it would be lost, or read as a request."""
-        if self.parser.get_method() == b"CONNECT":
-            raise BadRequest("CONNECT is not served; this is no proxy")
-        given = dict(self.headers)
-        if given.get(b"content-length", b"0").strip(b"0") or b"transfer-encoding" in given:
-            raise BadRequest("Upgrade comes with a body; send HTTP/1.1 without the header Upgrade")
 
     def _last_request(self) -> None:
         """Answer what was begun, then close."""
@@ -269,7 +248,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse(error)
             return
         self._last_request()
-        if self._reading == _BODY:
+        if self._reading == _BODY and not self.cycle.response_started:
             set_fault(cast("Scope", self.cycle.scope), error)
             self.cycle.message_event.set()
 
@@ -291,14 +270,11 @@ def _unacknowledged(transport: asyncio.Transport) -> int:
     """Bytes in the kernel's send queue, tcp(7) SIOCOUTQ. It may hold megabytes, and takes more only when a
     third of them has gone: without it, a slow reader would seem to stand still."""
     queued = array("i", [0])
-    fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
+    try:
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
+    except OSError:  # closed in the meantime
+        return 0
     return queued[0]
-
-
-def _too_long(url: int, limit: int) -> LarsError:
-    if url > limit:
-        return UriTooLong(limit)
-    return HeadersTooLarge("bytes of request line and header fields", limit)
 
 
 def _malformed(error: httptools.HttpParserError) -> BadRequest:

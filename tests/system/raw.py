@@ -12,6 +12,9 @@ from typing import Any
 
 import httpx
 
+from tests.service_process import Service
+from tests.supervisor.processes import children, process
+
 PATIENCE = 20.0
 
 
@@ -96,6 +99,12 @@ def peer(url: str, receive_buffer: int = 0) -> Iterator[Peer]:
         connection.settimeout(PATIENCE)
         connection.connect((target.host, target.port or 80))
         yield Peer(connection)
+
+
+def front_of(service: Service) -> int:
+    """The process that answers."""
+    (front,) = [child for child in children(process(service.pid)) if "service.front" in child.command]
+    return front.pid
 
 
 def ended_after(one: Peer, began: float) -> tuple[bytes, float]:

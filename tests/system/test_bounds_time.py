@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import time
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from tests.service_process import Service, running_service
 from tests.support import wait_until
-from tests.system.raw import Peer, ended_after, head, peer
+from tests.system.raw import Peer, ended_after, front_of, head, peer
 
 HEADER, BODY, WRITE = 0.3, 0.4, 0.4
 LATEST = 5.0  # seconds: far more than any of them, far less than what a trickle would last
@@ -123,12 +124,12 @@ def test_a_body_that_does_not_get_on(
 def test_a_slow_body_that_gets_on(service: Service) -> None:
     """It may last longer than the time, at 1 KiB a second."""
     code = b'{"code": "result = 1"}'
-    body = code + b" " * 3600
+    body = code + b" " * 12_000
     with peer(service.url) as one:
         began = time.monotonic()
         one.send(head("/execute", *JSON, f"Content-Length: {len(body)}", method="POST"))
-        for at in range(0, len(body), 300):
-            one.send(body[at : at + 300])
+        for at in range(0, len(body), 1000):
+            one.send(body[at : at + 1000])
             readable(one, 0.1)
         assert one.answer().json["result"] == 1
     assert time.monotonic() - began > 2 * BODY
@@ -144,6 +145,27 @@ def test_a_body_that_was_answered_early(service: Service, pieces: list[bytes]) -
             trickle(one, pieces)
         rest, _ = ended_after(one, time.monotonic())
     assert rest == b""
+
+
+def test_a_flood_after_an_early_answer(service: Service) -> None:
+    """What comes fast and without end is dropped, not kept, and ends as well."""
+    front = front_of(service)
+    before = resident(front)
+    with peer(service.url) as one:
+        one.send(head("/health", "Transfer-Encoding: chunked", method="POST"))
+        assert one.answer().code == "method_not_allowed"
+        chunk = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
+        began, size = time.monotonic(), 0
+        while takes(one, chunk):
+            size += len(chunk)
+            assert time.monotonic() - began < LATEST
+    assert size > 100 << 20
+    assert resident(front) - before < 20 << 20
+
+
+def resident(pid: int) -> int:
+    """Bytes, proc_pid_statm(5)."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_the_application_may_take_its_time(service: Service) -> None:
@@ -196,13 +218,13 @@ def test_answers_that_nobody_reads(service: Service) -> None:
     """A peer that asks on and on is read no further once its answers wait, and then closed."""
     with peer(service.url, receive_buffer=4096) as one:
         one.connection.settimeout(0.1)
-        wait_until(lambda: not takes(one, head("/openapi.json")), "a reset", LATEST)
+        wait_until(lambda: not takes(one, head("/openapi.json") * 100), "a reset", LATEST)
 
 
 def takes(one: Peer, data: bytes) -> bool:
     """Whether the connection is still there after as much as fits was sent."""
     try:
-        one.connection.sendall(data * 100)
+        one.connection.sendall(data)
     except TimeoutError:
         return True
     except ConnectionError:
