@@ -17,8 +17,8 @@ from sandbox_runtime.call import Call
 from sandbox_runtime.domain import Session
 from sandbox_runtime.layers import Layer
 from service.errors import LarsError
-from service.pool.local import LocalSandbox, local_sandbox
 from service.pool.job import Spent
+from service.pool.local import LocalSandbox, local_sandbox
 from service.pool.pool import Pool, PoolSize
 from service.sessions.administration import Administration
 from service.sessions.directory import digest_of

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import ssl
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from tests.rest.ledger import COUNTERS, NOT_BEGUN, UNKNOWN, Answer, Body, Ledger, Note, without_id
+from tests.service_process import NO_TLS
 from tests.supervisor.serving import PATIENCE
 
 _PAUSE = 0.25  # seconds, on average

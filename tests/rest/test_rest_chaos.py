@@ -24,7 +24,7 @@ import httpx
 import pytest
 
 from tests.rest.bound import data_file, holders
-from tests.rest.chaos import NO_TLS, Asked, Caller, Client
+from tests.rest.chaos import Asked, Caller, Client
 from tests.rest.clients import session_id
 from tests.rest.ledger import COUNTERS, Answer, Body, Ledger
 from tests.supervisor.processes import Process, children, tree
