@@ -27,6 +27,7 @@ from tests.rest.bound import data_file, holders
 from tests.rest.chaos import Asked, Caller, Client
 from tests.rest.clients import session_id
 from tests.rest.ledger import COUNTERS, Answer, Body, Ledger
+from tests.service_process import NO_TLS
 from tests.supervisor.processes import Process, children, tree
 from tests.supervisor.serving import PATIENCE, Service, serving, wait_until
 
