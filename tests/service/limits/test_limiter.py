@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from blockbuster import BlockBuster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,7 +70,7 @@ async def test_without_limits(limiter: Limiter) -> None:
     assert await limiter.admit(principal(), runs=True) is None
 
 
-async def test_a_window_of_requests(limiter: Limiter, clock: Clock) -> None:
+async def test_a_window_of_requests(limiter: Limiter, clock: Clock, loop_guard: BlockBuster) -> None:
     """As many as it says; then none until the window has moved far enough."""
     who = principal("3/minute")
     clock.now += 20
