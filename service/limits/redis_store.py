@@ -253,6 +253,7 @@ def _pool(url: Secret) -> BlockingConnectionPool:
             socket_timeout=_SECONDS,
             socket_connect_timeout=_SECONDS,
             retry=Retry(NoBackoff(), 1),  # a connection that rested may have ended meanwhile
+            driver_info=None,  # else each new connection looks on the disk for the client's version
         )
     except ValueError:
         raise SettingsError(["LARS_RATE_STORE=(hidden): is no URL of a Redis; correct it"]) from None

@@ -225,9 +225,10 @@ async def test_the_limits_of_those_that_have_none(clock: Clock) -> None:
     """A limit of one's own takes the place of all of them."""
     store = MemoryStore(SharedTable(create_shared(slots=64)), clock)
     limiter = Limiter(store, read_rates(["1/minute"]))
-    plain = Principal("key:plain", frozenset(), UNLIMITED)
-    await admitted(limiter, plain)
-    await refused(limiter, plain)
+    for none in (UNLIMITED, read_rates([])):
+        plain = Principal(f"key:{id(none)}", frozenset(), none)
+        await admitted(limiter, plain)
+        await refused(limiter, plain)
     for _ in range(2):
         assert await limiter.admit(principal("cpu=1"), runs=True)
     await limiter.close()
