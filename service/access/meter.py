@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -14,11 +14,11 @@ _DAY = 86_400
 
 @dataclass(slots=True)
 class _Tally:
-    """``cpu`` in seconds: most requests use less than the millisecond in which it is kept."""
+    """``cpu`` in microseconds: most requests use less than the millisecond in which it is kept."""
 
     requests: int = 0
     failures: int = 0
-    cpu: float = 0.0
+    cpu: int = 0
     tokens: int = 0
     last_used: float = 0.0
 
@@ -26,15 +26,17 @@ class _Tally:
 class Meter:
     """Counts; who writes it down takes the figures, and puts back what could not be written."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """``clock``: seconds since the epoch."""
+        self._clock = clock
         self._tallies: dict[str, _Tally] = {}
         self._days: dict[Row, Figures] = {}  # of days that are over, and what was put back
-        self._number = int(time.time()) // _DAY
+        self._number = int(clock()) // _DAY
         self._today = _date(self._number)
 
     def count(self, name: str, *, failed: bool, cpu: float = 0.0, tokens: int = 0) -> None:
         """One request. ``cpu`` in seconds."""
-        now = time.time()
+        now = self._clock()
         if int(now) // _DAY != self._number:
             self._begin_day(int(now) // _DAY)
         tally = self._tallies.get(name)
@@ -42,7 +44,7 @@ class Meter:
             tally = self._tallies[name] = _Tally()
         tally.requests += 1
         tally.failures += failed
-        tally.cpu += cpu
+        tally.cpu += round(cpu * 1_000_000)
         tally.tokens += tokens
         tally.last_used = now
 
@@ -52,7 +54,7 @@ class Meter:
             if tally.requests:
                 self._add((name, self._today), _figures(tally))
         self._tallies = {
-            name: _Tally(cpu=tally.cpu % 0.001) for name, tally in self._tallies.items() if tally.requests
+            name: _Tally(cpu=rest) for name, tally in self._tallies.items() if (rest := tally.cpu % 1000)
         }
         taken, self._days = self._days, {}
         return taken
@@ -73,9 +75,7 @@ class Meter:
 
 
 def _figures(tally: _Tally) -> Figures:
-    return Figures(
-        tally.requests, tally.failures, int(tally.cpu * 1000), tally.tokens, tally.last_used or None
-    )
+    return Figures(tally.requests, tally.failures, tally.cpu // 1000, tally.tokens, tally.last_used or None)
 
 
 def _date(number: int) -> date:

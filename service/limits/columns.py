@@ -7,7 +7,7 @@ stripe's, under which all columns of the key are added up.
 from __future__ import annotations
 
 from service.errors import LimitsUnavailable
-from service.limits.shared_table import STRIPES, SharedTable
+from service.limits.shared_table import STRIPES, USED_COLUMNS, SharedTable
 
 
 class Columns:
@@ -21,12 +21,13 @@ class Columns:
 
     def held(self, row: int) -> int:
         """Runs of the key whose row begins at this word, on all fronts."""
-        return sum(self._words[row + 1 : row + 1 + self._table.used_columns])
+        words = self._words
+        return sum(words[row + 1 : row + 1 + words[USED_COLUMNS]])
 
     def held_by_living(self, row: int) -> int:
         """The same, without those of fronts that are dead: their lock can be had. Takes a system call for
         each column that counts; under the stripe's lock."""
-        for column in range(self._table.used_columns):
+        for column in range(self._words[USED_COLUMNS]):
             cell = row + 1 + column
             if column != self.own and self._words[cell] and self._table.try_lock(STRIPES + column):
                 self._words[cell] = 0
@@ -47,11 +48,11 @@ class Columns:
         if not free:
             raise LimitsUnavailable(f"all {self._table.columns} columns of the table of limits are taken")
         for column in free:
-            if column < self._table.used_columns:
+            if column < self._words[USED_COLUMNS]:
                 self._clear(column)
         for column in free[1:]:
             self._table.unlock(STRIPES + column)
-        self._table.used_columns = max(self._table.used_columns, free[0] + 1)
+        self._words[USED_COLUMNS] = max(self._words[USED_COLUMNS], free[0] + 1)
         return free[0]
 
     def _clear(self, column: int) -> None:

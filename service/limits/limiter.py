@@ -22,15 +22,16 @@ _ACCOUNTS = 10_000  # kept made ready; making one costs some ten microseconds
 
 
 class Account:
-    """A key's limits and where it is counted."""
+    """A key's limits and where it is counted. ``rates``: what the key came with."""
 
-    __slots__ = ("form", "ledger", "quotas", "rates")
+    __slots__ = ("form", "is_limited", "ledger", "quotas", "rates")
 
-    def __init__(self, name: str, rates: Rates, store: Store) -> None:
+    def __init__(self, rates: Rates, quotas: Quotas, store: Store) -> None:
         self.rates = rates
-        self.quotas: Quotas = quotas_of(name, rates)
-        self.form = HeaderForm(self.quotas)
-        self.ledger = store.ledger(self.quotas)
+        self.quotas = quotas
+        self.is_limited = bool(quotas)
+        self.form = HeaderForm(quotas)
+        self.ledger = store.ledger(quotas)
 
 
 class Admission:
@@ -91,14 +92,12 @@ class Limiter:
         time and tokens of the day are left. None: no limits. RateLimited: nothing was counted.
         LimitsUnavailable."""
         rates = principal.rates
-        if rates is UNLIMITED:
-            rates = self._default
-            if rates is UNLIMITED:
-                return None
+        if rates is UNLIMITED and self._default is UNLIMITED:
+            return None
         account = self._accounts.get(principal.name)
         if account is None or account.rates is not rates:
             account = self._account(principal.name, rates)
-        if not account.quotas:
+        if not account.is_limited:
             return None
         standing = await account.ledger.admit(runs)
         if standing.refused:
@@ -135,7 +134,8 @@ class Limiter:
             return account
         if len(self._accounts) >= _ACCOUNTS:
             self._accounts.clear()
-        account = self._accounts[name] = Account(name, rates, self._store)
+        quotas = quotas_of(name, self._default if rates == UNLIMITED else rates)
+        account = self._accounts[name] = Account(rates, quotas, self._store)
         return account
 
 

@@ -20,7 +20,7 @@ from service.errors import LimitsUnavailable
 from service.limits.columns import Columns
 from service.limits.quotas import Quotas
 from service.limits.shared_table import STRIPES, WORD, SharedTable
-from service.limits.sliding import State
+from service.limits.sliding import State, used
 from service.limits.store import Standing
 
 _SLOT = struct.Struct("4Q")  # digest, until, previous, current
@@ -117,22 +117,21 @@ class Slot:
 class Row:
     """The runs at once of one key."""
 
-    __slots__ = ("_columns", "_digest", "_table", "_word", "limit")
+    __slots__ = ("_columns", "_digest", "_table", "_word", "_words", "limit")
 
     def __init__(self, store: MemoryStore, counter: str, limit: int) -> None:
         self._table = store.table
+        self._words = store.table.words
         self._columns = store.columns
         self._digest = store.table.digest(counter)
         self._word = 0
         self.limit = limit
 
-    @property
-    def stands(self) -> bool:
-        """Whether the place is still this key's."""
-        return self._table.words[self._word] == self._digest
-
-    def held(self) -> int:
-        """Runs that count. What dead fronts have left is looked for only if it matters."""
+    def held(self) -> int | None:
+        """Runs that count; None when the place is another's by now. What dead fronts have left is looked for
+        only if it matters."""
+        if self._words[self._word] != self._digest:
+            return None
         held = self._columns.held(self._word)
         return held if held < self.limit else self._columns.held_by_living(self._word)
 
@@ -144,7 +143,7 @@ class Row:
         """As ``Slot.find``; a row that is taken over is empty."""
         self._word, is_new = self._table.take(self._table.rows, self._digest, self._columns.is_idle)
         if is_new:
-            self._table.words[self._word] = self._digest
+            self._words[self._word] = self._digest
 
 
 class MemoryLedger:
@@ -156,8 +155,11 @@ class MemoryLedger:
         self._descriptor = store.table.descriptor
         self._stripe = store.table.stripe(quotas.name)
         self._slots = [Slot(store, quota.counter(quotas.name), quota.seconds) for quota in quotas.windows]
-        self._mosts = [quota.most for quota in quotas.windows]
         self._requests = len(quotas.requests)
+        self._windows = [
+            (slot, quota.most, quota.policy == "requests")
+            for slot, quota in zip(self._slots, quotas.windows, strict=True)
+        ]
         limit = quotas.concurrent
         self._row = None if limit is None else Row(store, f"concurrent/{quotas.name}", limit)
 
@@ -197,27 +199,27 @@ class MemoryLedger:
         now = self._clock()
         states: list[State] = []
         refused = False
-        for index, slot in enumerate(self._slots):
+        for slot, most, counts in self._windows:
             state = slot.read(now)
             if state is None:
                 return None
             states.append(state)
-            previous, current, ttl = state
-            count = current + int(previous * ttl / slot.seconds) if previous else current
-            if count >= self._mosts[index] and (runs or index < self._requests):
+            if (counts or runs) and used(state, slot.seconds) >= most:
                 refused = True
         row, held = self._row, 0
         if row is not None:
-            if not row.stands:
+            found = row.held()
+            if found is None:
                 return None
-            held = row.held()
+            held = found
             refused = refused or (runs and held >= row.limit)
         if refused:
             return Standing(True, now, states, held, None)
         for index in range(self._requests):
             previous, current, ttl = states[index]
-            self._slots[index].write(previous, current + 1)
-            states[index] = previous, current + 1, ttl
+            current += 1
+            self._slots[index].write(previous, current)
+            states[index] = previous, current, ttl
         if row is None or not runs:
             return Standing(False, now, states, held, None)
         row.add(1)

@@ -39,7 +39,7 @@ PREFIX = "lars"
 _SECONDS = 0.5  # for one answer, and asked twice at most
 _PAUSES = (0, 1, 5, 25)  # s
 _CONNECTIONS = 64
-_ANY_AMOUNT = 1 << 53
+_MOST = 1 << 52  # beyond every limit, and exact in Lua, whose numbers are doubles
 _RACES = 4
 _log: FilteringBoundLogger = structlog.get_logger("lars.limits")
 
@@ -96,10 +96,7 @@ class RedisStore:
     def ask(self, question: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin to ask, in a task of its own. Await it shielded: the client leaves connections open behind it
         that a cancellation has met. LimitsUnavailable when there is no answer."""
-        task = asyncio.create_task(self._answer(question))
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
-        return task
+        return self._begin(self._answer(question))
 
     async def _answer(self, question: Coroutine[Any, Any, T]) -> T:
         """The log says once for each outage that there is none."""
@@ -124,9 +121,17 @@ class RedisStore:
         """The run of this lease is over."""
         await self._client.zrem(key, lease)
 
-    async def abandon(self, key: str, lease: str) -> None:
-        """Give back what may or may not have been given, in a Redis that may be away for a while. Later it
-        gives itself back."""
+    def abandon(self, key: str, lease: str) -> None:
+        """See to it that a lease is given back, if it was given, by a Redis that may be away for a while."""
+        self._begin(self._give_back_in_the_end(key, lease))
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        return task
+
+    async def _give_back_in_the_end(self, key: str, lease: str) -> None:
         for pause in _PAUSES:
             await asyncio.sleep(pause)
             with contextlib.suppress(RedisError, OSError):
@@ -186,7 +191,7 @@ class RedisLedger:
         try:
             held, given = await self._store.take(self._leases, lease, limit)
         except (RedisError, OSError):  # a Redis that stood still does what it was asked when it goes on
-            self._store.ask(self._store.abandon(self._leases, lease))
+            self._store.abandon(self._leases, lease)
             raise
         return held, lease if given else None
 
@@ -195,7 +200,7 @@ class RedisLedger:
             return
         lease = task.result().lease
         if lease is not None:
-            self._store.ask(self._store.abandon(self._leases, lease))
+            self._store.abandon(self._leases, lease)
 
     async def _held(self) -> int:
         return 0 if self._limit is None else (await self._store.take(self._leases, "", 0))[0]
@@ -223,7 +228,8 @@ class RedisLedger:
     async def _charge(self, index: int, amount: int) -> State:
         counter, seconds, _ = self._windows[index]
         # A limit that nothing reaches: what has been used is used, within the budget or not.
-        await self._store.windows.acquire_sliding_window_entry(counter, _ANY_AMOUNT, seconds, amount)
+        cost = min(amount, _MOST)
+        await self._store.windows.acquire_sliding_window_entry(counter, 2 * _MOST, seconds, cost)
         return await self._state(counter, seconds)
 
 
@@ -246,9 +252,8 @@ def _pool(url: Secret) -> BlockingConnectionPool:
             timeout=_SECONDS,
             socket_timeout=_SECONDS,
             socket_connect_timeout=_SECONDS,
-            retry=Retry(
-                NoBackoff(), 1
-            ),  # once: a connection that rested may be to a Redis that has gone since
+            retry=Retry(NoBackoff(), 1),  # a connection that rested may have ended meanwhile
+            driver_info=None,  # else each new connection looks on the disk for the client's version
         )
     except ValueError:
         raise SettingsError(["LARS_RATE_STORE=(hidden): is no URL of a Redis; correct it"]) from None

@@ -37,7 +37,7 @@ WORD = 8
 SLOT_WORDS = 4
 _MAGIC = int.from_bytes(b"LARSlim1", "big")
 _HEADER_WORDS = 8
-_USED_COLUMNS = 4
+USED_COLUMNS = 4  # the word of the header that says how many ever were
 _KEY_BYTES = 16
 _PROBES = 128
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
@@ -81,15 +81,6 @@ class SharedTable:
         self.slots = Region(_HEADER_WORDS, SLOT_WORDS, slots)
         self.rows = Region(_HEADER_WORDS + SLOT_WORDS * slots, 1 + self.columns, rows)
         self._key = self.bytes[_HEADER_WORDS * WORD - _KEY_BYTES : _HEADER_WORDS * WORD]
-
-    @property
-    def used_columns(self) -> int:
-        """Columns from this one on have never been used."""
-        return self.words[_USED_COLUMNS]
-
-    @used_columns.setter
-    def used_columns(self, count: int) -> None:
-        self.words[_USED_COLUMNS] = count
 
     def digest(self, name: str) -> int:
         """The digest of a counter's name, not 0."""

@@ -7,13 +7,11 @@ raises LimitsUnavailable when it cannot be told what has been counted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from service.limits.quotas import Quotas
 from service.limits.sliding import State
-
-if TYPE_CHECKING:
-    from service.secret import Secret
+from service.secret import Secret
 
 LEASE_SECONDS = 900.0
 

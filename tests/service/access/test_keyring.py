@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -136,3 +138,33 @@ def test_a_key_brings_its_limits_and_one_without_any_the_value_that_says_so() ->
     keyring = ring(plain, limited)
     assert keyring.principal_of(plain_text.text).rates is UNLIMITED
     assert keyring.principal_of(limited_text.text).rates == own
+
+
+def steps(keyring: Keyring, token: str) -> list[str]:
+    """Every function that is called to judge the token, in order."""
+    called: list[str] = []
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        if event in ("call", "c_call"):
+            called.append(getattr(argument, "__name__", "") if event == "c_call" else frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        keyring.principal_of(token)
+    except KeyUnknown:
+        pass
+    finally:
+        sys.setprofile(None)
+    return called[:-1]  # the last is what ends the noting
+
+
+def test_unknown_and_wrong_take_the_same_steps() -> None:
+    """So they take the same time. With and without keys of the environment; the second time too."""
+    key, _ = new_key()
+    body = f"sk_prod_{key.id}_{'A' * 32}"
+    wrong = f"{body}_{checksum(body)}"
+    for keyring in (ring(key), ring(key, LARS_AUTH_TOKEN="x")):
+        unknown = make_key("prod").text
+        for _ in range(2):
+            assert steps(keyring, unknown) == steps(keyring, wrong)
+    assert len(steps(keyring, wrong)) > 8

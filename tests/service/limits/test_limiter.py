@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from blockbuster import BlockBuster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,7 +70,7 @@ async def test_without_limits(limiter: Limiter) -> None:
     assert await limiter.admit(principal(), runs=True) is None
 
 
-async def test_a_window_of_requests(limiter: Limiter, clock: Clock) -> None:
+async def test_a_window_of_requests(limiter: Limiter, clock: Clock, loop_guard: BlockBuster) -> None:
     """As many as it says; then none until the window has moved far enough."""
     who = principal("3/minute")
     clock.now += 20
@@ -224,9 +225,10 @@ async def test_the_limits_of_those_that_have_none(clock: Clock) -> None:
     """A limit of one's own takes the place of all of them."""
     store = MemoryStore(SharedTable(create_shared(slots=64)), clock)
     limiter = Limiter(store, read_rates(["1/minute"]))
-    plain = Principal("key:plain", frozenset(), UNLIMITED)
-    await admitted(limiter, plain)
-    await refused(limiter, plain)
+    for none in (UNLIMITED, read_rates([])):
+        plain = Principal(f"key:{id(none)}", frozenset(), none)
+        await admitted(limiter, plain)
+        await refused(limiter, plain)
     for _ in range(2):
         assert await limiter.admit(principal("cpu=1"), runs=True)
     await limiter.close()

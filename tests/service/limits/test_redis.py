@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from itertools import count
 
 import pytest
+from blockbuster import BlockBuster
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
@@ -57,7 +58,7 @@ async def outcomes(limiters: list[Limiter], who: Principal, times: int) -> list[
     return [answer for answer in answers if isinstance(answer, Admission)]
 
 
-async def test_a_window_of_requests(limiter: Limiter) -> None:
+async def test_a_window_of_requests(limiter: Limiter, loop_guard: BlockBuster) -> None:
     who = somebody("3/hour")
     left = [dict((await admitted(limiter, who)).headers())[b"x-ratelimit-remaining"] for _ in range(3)]
     assert left == [b"2", b"1", b"0"]
@@ -118,6 +119,8 @@ async def test_budgets_of_the_day(limiter: Limiter) -> None:
     # 20 s: a day until they begin to wane, and more than half a day until they are 9.
     assert error.extra["retry_after"] == pytest.approx(DAY + DAY * 11 / 20, abs=20)
     await admitted(limiter, who, runs=False)
+    await admission.charge(tokens=1 << 70)
+    assert admission.tokens_left() == 0
     await limiter.seed(who.name, cpu_today=1)
 
 
