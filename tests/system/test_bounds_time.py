@@ -207,7 +207,7 @@ def test_an_answer_that_is_read_slowly(service: Service, large: str) -> None:
     with peer(service.url, receive_buffer=65536) as one:
         one.send(request)
         began, size = time.monotonic(), 0
-        while data := one.connection.recv(4096):
+        while data := one.connection.recv(16_384):
             size += len(data)
             if time.monotonic() - began < 4 * WRITE:
                 select.select([], [], [], 0.02)  # what a slow network does
