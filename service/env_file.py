@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from service.settings_parsers import SettingsError
+from service.settings.parsers import SettingsError
 
 _LINE = re.compile(r"(?:export[ \t]+)?(?P<key>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=(?P<value>.*)", re.DOTALL)
 _COMMENT = re.compile(r"[ \t]+#.*", re.DOTALL)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from service.settings_table import SETTINGS
+from service.settings.table import SETTINGS
 
 _NAMES = frozenset(
     name for setting in SETTINGS if setting.secret for name in (setting.name, *setting.aliases)

@@ -33,7 +33,7 @@ from service.rest.builtin.query import LIST_CONTROLS, OPERATORS
 from service.rest.plan import Plan
 from service.rest.shape import Shape
 from service.settings import Settings
-from service.settings_table import OF_SCRIPTS, SETTINGS
+from service.settings.table import OF_SCRIPTS, SETTINGS
 from service.system.openapi import document
 from tests.supervisor.serving import Service, serving
 

@@ -32,7 +32,7 @@ from service.limits.quotas import Quotas
 from service.limits.sliding import State, used
 from service.limits.store import Standing
 from service.secret import Secret
-from service.settings_parsers import SettingsError
+from service.settings.parsers import SettingsError
 
 T = TypeVar("T")
 PREFIX = "lars"

@@ -6,7 +6,7 @@ import pytest
 
 from service.database_url import normal_url, sqlite_path
 from service.settings import Settings, SettingsError
-from service.settings_table import SETTINGS
+from service.settings.table import SETTINGS
 
 SERVER = "postgresql+asyncpg://"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.env_file import EnvFileError, load_env_file, parse_line
-from service.settings_parsers import SettingsError
+from service.settings.parsers import SettingsError
 
 KEYS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True)
 TEXTS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=40)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox_runtime.layers import DEFAULT_FLOOR, Layer
-from service import settings_parsers as parsers
+from service.access.gate import PUBLIC_NAMES
 from service.limits.rates import UNLIMITED, read_rates
 from service.secret import Secret
 from service.settings import (
@@ -22,11 +22,13 @@ from service.settings import (
     SettingsError,
     available_cpus,
     conflicts,
+    parsers,
     render_markdown,
     unknown_variables,
 )
-from service.settings_read import read_table
-from service.settings_table import ORDERED, PREFIX, Setting
+from service.settings.reading import read_table
+from service.settings.row import PREFIX, Setting
+from service.settings.table import ORDERED
 
 ROOT = Path(__file__).parents[2]
 MIB = 1024**2
@@ -53,7 +55,9 @@ def test_table_and_object_agree() -> None:
     assert [field.name for field in dataclasses.fields(Settings)] == [setting.field for setting in SETTINGS]
     names = [name for setting in SETTINGS for name in (setting.name, *setting.aliases)]
     assert len(set(names)) == len(names)
-    assert all(setting.name.startswith(PREFIX) and setting.help.endswith(".") for setting in SETTINGS)
+    strangers = [setting.name for setting in SETTINGS if not setting.name.startswith(PREFIX)]
+    assert strangers == ["STARGATE_API_KEY"]  # a name that its users know
+    assert all(setting.help.endswith(".") for setting in SETTINGS)
 
 
 def test_defaults() -> None:
@@ -103,6 +107,9 @@ def test_defaults() -> None:
         "session_workers": 64,
         "default_session": None,
         "cors_origins": (),
+        "auth_token": None,
+        "stargate_api_key": None,
+        "public": frozenset(PUBLIC_NAMES.values()),
         "rate": dataclasses.asdict(UNLIMITED),
         "rate_store": "memory",
         "session_queue": 256,
@@ -278,6 +285,10 @@ def test_a_secret_value_is_not_told() -> None:
         "LARS_TOKEN": "LARS_TOKEN=(hidden): expected 8 letters; correct it, or unset it for the default (0)"
     }
     assert parsers.token().read("hush") == Secret("hush")
+    assert parsers.token().read("none") is None
+    for text in ("two words", "caf\xe9", "x" * 513, "tab\t"):
+        with pytest.raises(ValueError, match=".*"):
+            parsers.token().read(text)
 
 
 @pytest.mark.parametrize("text", ["redis", "redis://", "http://h", "unix://sock", "redis://a b", "memory://"])

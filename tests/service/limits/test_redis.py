@@ -19,7 +19,7 @@ from service.limits.limiter import Admission, Limiter
 from service.limits.rates import DAY
 from service.limits.store import open_store
 from service.secret import Secret
-from service.settings_parsers import SettingsError
+from service.settings.parsers import SettingsError
 from tests.service.limits.clock import principal
 from tests.service.limits.conftest import PASSWORD, RedisServer
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,10 @@ from service.access.gate import Need
 from service.env_file import load_env_file
 from service.limits.rates import Rates
 from service.secret import Secret
-from service.settings_parsers import SettingsError
-from service.settings_read import Conflict, conflicting, out_of_order, read_table, unknown
-from service.settings_table import OF_SCRIPTS, ORDERED, SETTINGS, Computed, Setting
+from service.settings.parsers import SettingsError
+from service.settings.reading import Conflict, conflicting, out_of_order, read_table, unknown
+from service.settings.row import Computed, Setting
+from service.settings.table import OF_SCRIPTS, ORDERED, SETTINGS
 
 __all__ = [
     "SETTINGS",
@@ -50,13 +50,6 @@ class Settings:
     pool_size: int
     queue_size: int
     zygote_max_forks: int
-    execute_policy: Literal["program", "restricted"]
-    timeout_max: float
-    timeout: float
-    memory_max: int
-    memory: int
-    cpu_max: float
-    cpu: float
     max_body_bytes: int
     max_header_bytes: int
     max_headers: int
@@ -65,27 +58,34 @@ class Settings:
     write_seconds: float
     max_connections: int
     trusted_proxies: tuple[str, ...]
+    sandbox_floor: tuple[Layer, ...]
+    shutdown_seconds: float
+    data_root: Path
+    cors_origins: tuple[str, ...]
+    database_url: Secret
+    audit_key: Secret
+    auth_token: Secret | None
+    stargate_api_key: Secret | None
+    public: frozenset[Need]
+    rate: Rates
+    rate_store: Secret | Literal["memory"]
+    execute_policy: Literal["program", "restricted"]
+    timeout_max: float
+    timeout: float
+    memory_max: int
+    memory: int
+    cpu_max: float
+    cpu: float
     max_code_bytes: int
     max_output_bytes: int
     max_result_bytes: int
     scratch_bytes: int
     max_threads: int
     max_open_files: int
-    sandbox_floor: tuple[Layer, ...]
-    shutdown_seconds: float
-    data_root: Path
-    database_url: Secret
-    audit_key: Secret
     max_exec_ms: int
     max_plans: int
     session_workers: int
     default_session: str | None
-    cors_origins: tuple[str, ...]
-    auth_token: Secret | None
-    stargate_api_key: Secret | None
-    public: frozenset[Need]
-    rate: Rates
-    rate_store: Secret | Literal["memory"]
     session_queue: int
     session_idle: float
     session_expiry: float
@@ -155,7 +155,3 @@ def _row(setting: Setting) -> str:
     default = words if isinstance(setting.default, Computed) else f"`{words}`"
     cells = (f"`{setting.name}`", default, setting.unit, setting.full_help, setting.parse.expects)
     return f"| {' | '.join(cells)} |\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(render_markdown())

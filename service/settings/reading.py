@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.settings_table import PREFIX, Computed, Facts, Reading, Setting
+from service.settings.row import PREFIX, Computed, Facts, Reading, Setting
 
 _SHOWN = 60
 
