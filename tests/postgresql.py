@@ -106,7 +106,7 @@ def postgresql(programs: Path) -> Iterator[Server]:
             server.sql("postgres", f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
             yield server
         finally:
-            process.send_signal(signal.SIGINT)  # its fast shutdown
+            process.send_signal(signal.SIGQUIT)  # its immediate shutdown: nothing is to be kept
             process.wait(20)
     finally:
         shutil.rmtree(directory)

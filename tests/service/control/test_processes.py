@@ -18,7 +18,7 @@ from tests.support import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 PROCESSES = 4
-ROUNDS = 12
+ROUNDS = 8
 Changed = tuple[str, str, bool]
 Process = subprocess.Popen[str]
 
@@ -88,7 +88,7 @@ async def test_nothing_is_lost_between_processes(control: Control, made: dict[st
 async def test_a_process_that_is_killed(control: Control, made: dict[str, str]) -> None:
     """At any moment: what it acknowledged is there, nothing is half there, and the log verifies."""
     told: dict[str, Changed] = {}
-    with changers(3, 10**6, made) as processes:
+    with changers(2, 10**6, made) as processes:
         for number, process in enumerate(processes):
             assert process.stdout is not None
             lines = [await asyncio.to_thread(process.stdout.readline) for _ in range(8 + 5 * number)]
