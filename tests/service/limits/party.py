@@ -1,7 +1,7 @@
 """One process of several that share a table: ``python -m tests.service.limits.party DESCRIPTOR COMMAND ...``
 
 count LIMIT SECONDS UNTIL   admit requests to a window, as fast as it goes, until then; print when each was
-times LIMIT TRIES AT        the same so often, all at that time; print how many were admitted
+times LIMIT TRIES AT        after a line of stdin the same so often, all at that time; print how many were
 hold LIMIT RUNS             begin so many runs, print how many could be, and wait for the end of stdin
 again LIMIT                 begin one run, print whether it could be, and once more after each line of stdin
 grip                        hold the lock of a key, say so, and wait for the end of stdin
@@ -42,6 +42,8 @@ async def count(store: MemoryStore, limit: int, seconds: int, until: float) -> N
 
 async def times(store: MemoryStore, limit: int, tries: int, at: float) -> None:
     store.clock = lambda: at
+    say("stands")
+    sys.stdin.readline()
     ledger = store.ledger(quotas_of(NAME, Rates((Window(limit, 60, ""),))))
     say(sum([not (await ledger.admit(False)).refused for _ in range(tries)]))
 

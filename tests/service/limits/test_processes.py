@@ -79,11 +79,20 @@ def ends(party: subprocess.Popen[str]) -> None:
 
 def test_together_they_count_to_the_limit_exactly(parties: Parties) -> None:
     """More than each of them asks for, and less than all of them: not one is lost or counted twice."""
-    running = [parties.start("times", 5000, 2000, NOON + 20) for _ in range(PROCESSES)]
+    limit, tries = 50_000, 20_000
+    assert counted(parties, PROCESSES, limit, tries, NOON + 20) == limit
+    # The next window begins with what the last has left: two thirds of it still weigh.
+    assert counted(parties, 1, limit, tries, NOON + 80) == limit - limit * 2 // 3
+
+
+def counted(parties: Parties, processes: int, limit: int, tries: int, at: float) -> int:
+    """How many are admitted of so many processes that begin at once."""
+    running = [parties.start("times", limit, tries, at) for _ in range(processes)]
+    assert [heard(party) for party in running] == ["stands"] * processes
+    for party in running:
+        go_on(party)
     counts = [heard(party) for party in running]
-    assert sum(count for count in counts if isinstance(count, int)) == 5000
-    # The next window begins with what the last has left: of 5000, two thirds still weigh.
-    assert heard(parties.start("times", 5000, 2000, NOON + 80)) == 5000 - 5000 * 2 // 3
+    return sum(count for count in counts if isinstance(count, int))
 
 
 def test_no_window_ever_has_more(parties: Parties) -> None:

@@ -124,15 +124,19 @@ async def test_budgets_of_the_day(limiter: Limiter) -> None:
     await limiter.seed(who.name, cpu_today=1)
 
 
-async def test_a_lease_ends_by_itself(redis_server: RedisServer) -> None:
-    """A node that dies gives nothing back; its runs are taken to be over when no run could last longer."""
+async def test_a_lease_ends_by_itself(redis_server: RedisServer, limiter: Limiter) -> None:
+    """A node that dies gives nothing back; its runs are taken to be over when no run could last longer. Those
+    of others are not."""
     node = Limiter(await open_store(Secret(redis_server.url), lease=0.3))
-    who = somebody("concurrent=1")
+    who = somebody("concurrent=2")
+    await admitted(limiter, who)
     await admitted(node, who)
     await refused(node, who)
     async with asyncio.timeout(20):
         while await is_refused(node, who):
             pass
+    await admitted(node, who)
+    await refused(limiter, who)
     await node.close()
 
 

@@ -118,6 +118,7 @@ def test_left_and_wait(state: State, limit: int, unit: int) -> None:
         ((10, 0, 30.0), 0, 25),
         ((60, 0, 30.0), 29, 1),
         ((0, 1, 60.0), 0, 61),
+        ((54, 48, 15.5), 45, 19),  # 18 exactly, which division makes 17.999...
     ],
 )
 def test_seconds_until(state: State, enough: int, seconds: int) -> None:
