@@ -43,12 +43,19 @@ class Keyring:
     def __init__(self, variables: Mapping[str, Secret] | None = None) -> None:
         self._entries: dict[str, _Entry] = {}
         self._variables = _of_environment(variables or {})
+        self._had_keys = False
         self._read: dict[bytes, KeyText] = {}  # by SHA-256 of the token: what the keys in use read as
 
     @property
     def empty(self) -> bool:
-        """Whether there has never been a key."""
-        return not (self._entries or self._variables)
+        """Whether there has never been a key. One that has gone again, with a database that was put back,
+        opens nothing."""
+        return not (self._entries or self._variables or self._had_keys)
+
+    def replace(self, keys: Iterable[Key]) -> None:
+        """All keys there are: the database is another than before."""
+        self._entries = {}
+        self.update(keys)
 
     def update(self, keys: Iterable[Key]) -> None:
         """New and changed keys."""
@@ -56,6 +63,7 @@ class Keyring:
             known = self._entries.get(key.id)
             if known is None or known.key.revision < key.revision:
                 self._entries[key.id] = _entry(key)
+                self._had_keys = True
 
     def principal_of(self, token: str) -> Principal:
         """Whom the token stands for. KeyMalformed, KeyUnknown, KeyRevoked or KeyExpired."""

@@ -74,7 +74,10 @@ class Watch:
             return
         changes = await self._control.keys.changes_since(self._revision)
         await self._remind(changes.keys)
-        self._gate.keyring.update(changes.keys)
+        if changes.revision < self._revision:
+            self._gate.keyring.replace(changes.keys)
+        else:
+            self._gate.keyring.update(changes.keys)
         self._revision, self._present = changes.revision, True
         self._gate.seen()
 

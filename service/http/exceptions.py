@@ -11,7 +11,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from service.errors import BadRequest, InternalError, LarsError, MethodNotAllowed, NotFound, kind_of
+from service.errors import (
+    BadRequest,
+    ControlUnavailable,
+    InternalError,
+    LarsError,
+    MethodNotAllowed,
+    NotFound,
+    kind_of,
+)
 from service.http.problem import ProblemResponse
 from service.http.record import record_of
 from service.http.request_id import request_id_of
@@ -74,6 +82,8 @@ def answer(error: Exception, scope: Scope) -> ProblemResponse:
     told = told_as(error, scope)
     if isinstance(told, InternalError):
         _log.error("unhandled_error", exc_info=error)
+    elif isinstance(told, ControlUnavailable):
+        _log.error("control_unavailable", reason=told.reason)
     record_of(scope).error_code = kind_of(told).code
     return ProblemResponse(told, request_id_of(scope))
 

@@ -104,6 +104,17 @@ def test_a_change_counts_and_an_older_one_does_not() -> None:
         keyring.principal_of(text.text)
 
 
+def test_a_database_that_was_put_back_has_all_keys_there_are_and_opens_nothing() -> None:
+    (old, old_text), (new, new_text) = new_key(), new_key()
+    keyring = ring(replace(old, revoked=1.0, revision=new.revision + 1), new)
+    keyring.replace([old])
+    assert keyring.principal_of(old_text.text).keyed
+    with pytest.raises(KeyUnknown):
+        keyring.principal_of(new_text.text)
+    keyring.replace([])
+    assert not keyring.empty
+
+
 def test_keys_of_the_environment() -> None:
     keyring = ring(LARS_AUTH_TOKEN="rest-secret", STARGATE_API_KEY="write-secret")
     rest, write = keyring.principal_of("rest-secret"), keyring.principal_of("write-secret")
