@@ -86,6 +86,9 @@ class Shape:
         for name, _ in self.query:
             field, _, operator = name.partition("__")
             words |= {name, field, operator, *field.split(".")}
+            if self.dialect == "json-server":  # whose operators follow one underscore: name_like
+                field = name.rpartition("_")[0]
+                words |= {field, *field.split(".")}
         return frozenset(words - {""})
 
 

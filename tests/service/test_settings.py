@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -287,7 +288,7 @@ def test_a_secret_value_is_not_told() -> None:
     assert parsers.token().read("hush") == Secret("hush")
     assert parsers.token().read("none") is None
     for text in ("two words", "caf\xe9", "x" * 513, "tab\t"):
-        with pytest.raises(ValueError, match=".*"):
+        with pytest.raises(ValueError, match=re.escape(text)):
             parsers.token().read(text)
 
 

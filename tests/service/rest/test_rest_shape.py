@@ -121,6 +121,12 @@ def test_huge_bodies_have_small_trees(body: object) -> None:
     assert len(orjson.dumps(body_tree(body, 8))) < 100_000
 
 
+def test_vocabulary_has_the_fields_of_json_servers_operators() -> None:
+    parts = Parts("GET", b"/a", b"b.name_like=x&c_ne=y", dialect="json-server")
+    shape = shape_of(RequestContext.from_parts(parts), VERSIONS, 3)
+    assert {"b.name", "b", "name", "c"} <= shape.vocabulary()
+
+
 @given(st.dictionaries(st.text("ab.ü' ", max_size=8), st.integers() | st.text(max_size=8), max_size=5))
 def test_vocabulary_is_the_names(body: dict[str, object]) -> None:
     """So that a check for literals of the request can tell a name from a value."""
