@@ -190,8 +190,8 @@ class MemoryLedger:
         raise LimitsUnavailable(_TOO_FULL)
 
     async def release(self, lease: str) -> None:
-        """As ``Ledger.release``."""
-        if self._row is not None and lease == _OWN_COLUMN:
+        """As ``Ledger.release``. A table that is closed has let go of all runs of this front."""
+        if self._row is not None and lease == _OWN_COLUMN and self._table.is_open:
             self._row.add(-1)
 
     def _admit(self, runs: bool) -> Standing | None:

@@ -73,6 +73,7 @@ class SharedTable:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        self.is_open = True
         self.bytes = mmap.mmap(descriptor, 0)
         self.words = memoryview(self.bytes).cast("Q")
         magic, slots, rows, self.columns = self.words[:4].tolist()
@@ -135,6 +136,7 @@ class SharedTable:
 
     def close(self) -> None:
         """Unmap it; every lock of this process goes."""
+        self.is_open = False
         self.words.release()
         self.bytes.close()
         os.close(self.descriptor)

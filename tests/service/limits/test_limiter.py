@@ -283,8 +283,9 @@ async def test_a_retry_after_what_was_told_succeeds(waits: list[float], amount: 
 
 
 async def test_a_store_for_one_process() -> None:
-    """Where nobody shares, nobody has to hand out a descriptor."""
+    """Where nobody shares, nobody has to hand out a descriptor. What ends after the store has ended too."""
     limiter = Limiter(await open_store("memory"))
-    await admitted(limiter, principal("1/hour"))
-    await refused(limiter, principal("1/hour"))
+    admission = await admitted(limiter, principal("concurrent=1"))
+    await refused(limiter, principal("concurrent=1"))
     await limiter.close()
+    await admission.release()
