@@ -132,9 +132,8 @@ class Supervisor:
 async def serve(settings: Settings, inherited: Inherited) -> None:
     """Serve until told to stop."""
     async with open_control(settings, must_seal=False) as opened:
-        store = await open_store(
-            settings.rate_store, inherited.counters, lease=settings.timeout_max + _LONGEST_REST
-        )
+        longest = max(settings.timeout_max, settings.max_exec_ms / 1000) + _LONGEST_REST
+        store = await open_store(settings.rate_store, inherited.counters, lease=longest)
         if settings.rate_store != "memory":
             os.close(inherited.counters)
         address = inherited.listener.getsockname()[0]

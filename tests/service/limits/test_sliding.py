@@ -16,8 +16,8 @@ from limits.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLi
 
 from service.limits.shared_table import create_shared
 from service.limits.sliding import State, left_and_wait, seconds_until, used
-from service.limits.storage import SharedWindows
 from tests.service.limits.clock import NOON, Clock
+from tests.service.limits.library_storage import SharedWindows
 
 # Where the library divides by a power of two it rounds nothing, and the two can be compared exactly.
 WINDOW = 64
