@@ -45,15 +45,17 @@ def interpreter() -> str:
 def dependencies() -> list[Distribution]:
     """What the service needs installed: its requirements, and theirs."""
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    found: dict[str, Distribution] = {}
-    while wanted:
-        requirement = Requirement(wanted.pop())
-        marker = requirement.marker
-        if requirement.name in found or (marker and not marker.evaluate({"extra": ""})):
-            continue
-        found[requirement.name] = distribution(requirement.name)
-        wanted += found[requirement.name].requires or []
-    return list(found.values())
+    todo = [Requirement(text) for text in wanted]
+    found: dict[tuple[str, str], Distribution] = {}  # by name and extra
+    while todo:
+        requirement = todo.pop()
+        for extra in ("", *requirement.extras):
+            if (requirement.name, extra) in found:
+                continue
+            installed = found[requirement.name, extra] = distribution(requirement.name)
+            theirs = [Requirement(text) for text in installed.requires or []]
+            todo += [one for one in theirs if one.marker is None or one.marker.evaluate({"extra": extra})]
+    return list({one.name: one for one in found.values()}.values())
 
 
 @pytest.fixture

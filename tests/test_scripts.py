@@ -82,10 +82,13 @@ def test_ci_is_check_then_test() -> None:
 @pytest.mark.parametrize(
     ("installed", "calls"),
     [
-        ("ca-certificates curl libseccomp2 postgresql python3-venv", []),
+        ("ca-certificates curl libseccomp2 postgresql python3-venv redis-server", []),
         (
             "ca-certificates curl",
-            ["update", "install --yes --no-install-recommends libseccomp2 postgresql python3-venv"],
+            [
+                "update",
+                "install --yes --no-install-recommends libseccomp2 postgresql python3-venv redis-server",
+            ],
         ),
     ],
 )

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -58,11 +58,41 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         handed=(secrets, create_shared(settings.fronts)),
         shutdown=settings.shutdown_seconds,
     )
-    notes = _no_sessions(settings.data_root) + _no_keys(prepared) + _openness(is_open)
-    Supervisor(
-        plan, partial(_print_ready, url_of(listener), notes, "" if is_open else " -H 'X-API-Key: KEY'")
-    ).run()
+    announcement = Announcement(
+        url_of(listener), is_open, _no_sessions(settings.data_root) + _no_keys(prepared)
+    )
+    Supervisor(plan, announcement.make).run()
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What an operator reads when the service stands. ``notes``: lines on what there is not."""
+
+    url: str
+    is_open: bool
+    notes: str
+
+    def make(self, hello: Hello) -> None:
+        """Print it, and log that the service is open where it is."""
+        layers = ", ".join(state.layer for state in hello.layers if state.in_force)
+        missing = "".join(f"\n  without {s.layer}: {s.reason}" for s in hello.layers if not s.in_force)
+        key = "" if self.is_open else " -H 'X-API-Key: KEY'"
+        sys.stdout.write(
+            f"LARS is ready at {self.url}\n"
+            f"  isolation in force: {layers}{missing}{self.notes}{_OPEN if self.is_open else ''}\n"
+            f"  try it: curl -s {self.url}/execute{key} -H 'Content-Type: application/json' "
+            """-d '{"code": "print(6 * 7)"}'\n"""
+        )
+        sys.stdout.flush()
+        if self.is_open:
+            _log.warning("open_without_keys", reach="this machine", remedy="make a key with lars keys add")
+
+
+_OPEN = (
+    "\n  OPEN: there is no key, so any program of this machine may use the service; "
+    "'lars keys add --name NAME --env prod' makes one and closes it"
+)
 
 
 def _has_keys(settings: Settings, prepared: Prepared) -> bool:
@@ -73,31 +103,9 @@ def _no_keys(prepared: Prepared) -> str:
     return "" if prepared.absent is None else f"\n  no keys can be made: {prepared.absent}"
 
 
-def _openness(is_open: bool) -> str:
-    if not is_open:
-        return ""
-    _log.warning("open_without_keys", reach="this machine", remedy="make a key with lars keys add")
-    return (
-        "\n  OPEN: there is no key, so any program of this machine may use the service; "
-        "'lars keys add --name NAME --env prod' makes one and closes it"
-    )
-
-
 def _no_sessions(root: Path) -> str:
     """A line on why there are none, "" where there are. Programs run without a data root."""
     nearest = next(path for path in (root, *root.absolute().parents) if path.exists())
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         return ""
     return f"\n  no sessions: LARS_DATA_ROOT={root} cannot be written: {nearest} is no directory of ours"
-
-
-def _print_ready(url: str, notes: str, header: str, hello: Hello) -> None:
-    layers = ", ".join(state.layer for state in hello.layers if state.in_force)
-    missing = "".join(f"\n  without {s.layer}: {s.reason}" for s in hello.layers if not s.in_force)
-    sys.stdout.write(
-        f"LARS is ready at {url}\n"
-        f"  isolation in force: {layers}{missing}{notes}\n"
-        f"  try it: curl -s {url}/execute{header} -H 'Content-Type: application/json' "
-        """-d '{"code": "print(6 * 7)"}'\n"""
-    )
-    sys.stdout.flush()
