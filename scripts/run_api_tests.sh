@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Asks every endpoint of a running service with curl and keeps what came back: scripts/run_api_tests.sh [URL]
+# A service that has keys needs one with the scopes execute and generate, in $LARS_API_KEY.
 # Exit code 0 when every reply had the expected status and text.
 set -euo pipefail
 
@@ -31,13 +32,21 @@ if ! curl --silent --output /dev/null --max-time 10 "$url/health"; then
 fi
 results=$(mktemp -d "${TMPDIR:-/tmp}/lars-api-tests.XXXXXX")
 failures=0
+# In a file of its own: on a command line everybody could read the key.
+key=()
+if [[ -n ${LARS_API_KEY-} ]]; then
+    header=$(mktemp)
+    trap 'rm -f "$header"' EXIT
+    printf 'X-API-Key: %s\n' "$LARS_API_KEY" >"$header"
+    key=(--header "@$header")
+fi
 
 # request NAME PATH [CURL ARGUMENT...]: the body goes to NAME.json, the headers to NAME.headers, sets $status
 request() {
     local name=$1 path=$2
     shift 2
     status=$(curl --silent --show-error --max-time 60 --output "$results/$name.json" \
-        --dump-header "$results/$name.headers" --write-out '%{http_code}' "$@" "$url$path") || status=000
+        --dump-header "$results/$name.headers" --write-out '%{http_code}' "${key[@]}" "$@" "$url$path") || status=000
 }
 
 # expect STATUS TEXT NAME PATH [CURL ARGUMENT...]

@@ -3,6 +3,7 @@
 
     scripts/test_api.py [--url URL] [--test-type all|code|query|health] [--query TEXT]
 
+A service that has keys needs one with the scopes execute and generate, in $LARS_API_KEY.
 One line per check; exit code 0 when all passed, 1 when one failed or the service does not answer, 2 for
 wrong usage. What the service does not offer is said, not counted, unless ``--test-type query`` asks for it.
 """
@@ -20,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+KEY_VARIABLE = "LARS_API_KEY"
 DEFAULT_QUERY = "Calculate the first 10 prime numbers"
 REPLY_SECONDS = 60.0
 NOT_OFFERED = "not offered by this server"
@@ -183,6 +185,8 @@ def ask(base: str, check: Check) -> Reply:
     request = urllib.request.Request(base + check.path, data=check.body)
     if check.body is not None:
         request.add_header("Content-Type", check.content_type)
+    if os.environ.get(KEY_VARIABLE):
+        request.add_unredirected_header("X-API-Key", os.environ[KEY_VARIABLE])
     try:
         with opener_for(base).open(request, timeout=REPLY_SECONDS) as reply:
             return Reply(reply.status, as_json(reply.read()))

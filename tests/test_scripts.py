@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.access.keyed import keyed_service
 from tests.service_process import running_service
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -237,3 +238,19 @@ def test_both_scripts_pass_against_the_service(tmp_path: Path) -> None:
     assert (python.returncode, curl.returncode) == (0, 0), python.stdout + curl.stdout
     assert "FAIL" not in python.stdout + curl.stdout
     assert python.stdout.splitlines()[-1] == "20 passed, 0 failed, 1 not offered by this server"
+
+
+def test_both_scripts_take_a_key_where_there_are_keys(tmp_path: Path) -> None:
+    """From the environment, so that it is on no command line; the curl script leaves no file with it."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with keyed_service(tmp_path) as keyed:
+        url = keyed.service.url
+        without = run("scripts/test_api.py", "--url", url, "--test-type", "code")
+        python = run("scripts/test_api.py", "--url", url, LARS_API_KEY=keyed.all)
+        curl = run("scripts/run_api_tests.sh", url, LARS_API_KEY=keyed.all, TMPDIR=str(scratch))
+    assert "PASS" not in without.stdout
+    assert (python.returncode, curl.returncode) == (0, 0), python.stdout + curl.stdout
+    kept = [path for path in scratch.rglob("*") if path.is_file()]
+    assert kept
+    assert [path for path in kept if keyed.all in path.read_text()] == []

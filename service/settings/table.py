@@ -12,7 +12,7 @@ from service.settings.rows_sessions import SESSIONS
 SETTINGS: tuple[Setting, ...] = (*SERVING, *KEYS, *PROGRAMS, *SESSIONS)
 
 # Read by the scripts, which start the service with the same environment.
-OF_SCRIPTS = ("LARS_PYTHON", "LARS_URL", "LARS_VENV")
+OF_SCRIPTS = ("LARS_API_KEY", "LARS_PYTHON", "LARS_URL", "LARS_VENV")
 
 # (lower, upper): the value of the first may not be above that of the second.
 ORDERED: tuple[tuple[str, str], ...] = (
