@@ -69,7 +69,7 @@ def new_state(settings: Settings, pool: Pool, sandbox: Sandbox | None = None) ->
     return ServiceState(
         settings,
         pool,
-        Sessions(Pool(size, prove_first=False), session_limits(settings)),
+        Sessions(Pool(size, prove_first=False, by_shares=False), session_limits(settings)),
         planner,
         PlanCache(planner, admit_block, files, settings.max_plans),
         sandbox or Sandbox(),

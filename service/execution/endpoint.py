@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +15,7 @@ from service.http.body import read_json_text
 from service.http.disconnect import DisconnectWatch
 from service.http.record import record_of
 from service.pool.job import Outcome
+from service.rest.identity import payer_of, principal_of
 from service.state import state_of
 
 ANONYMOUS = "anonymous"  # nobody has to say who they are yet
@@ -22,9 +25,10 @@ async def execute(request: Request) -> Response:
     """POST /execute."""
     began = edge()
     state = state_of(request)
-    state.pool.refuse_if_full()  # before the body is read, so that a refusal costs little
+    principal = payer_of(principal_of(request))
+    state.pool.refuse_if_full(principal)  # before the body is read, so that a refusal costs little
     raw, body = await read_json_text(request, state.settings.max_body_bytes)
-    job = parse_execute(body, raw, state.settings, began)
+    job = replace(parse_execute(body, raw, state.settings, began), principal=principal)
     async with DisconnectWatch(request.receive):
         outcome = await state.pool.run(job)
     _record(request, outcome)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sandbox_runtime.job import Program, Report
+from service.pool.shares import EXEMPT
 
 Verdict = Literal[
     "ok",
@@ -37,12 +38,14 @@ class JobLimits:
 @dataclass(frozen=True, slots=True)
 class Job:
     """One program with its limits. ``deadline`` is a ``time.monotonic()`` value, set once at the edge.
-    ``data`` is the JSON text whose member ``data`` the program gets, or None."""
+    ``data`` is the JSON text whose member ``data`` the program gets, or None. ``principal``: who asked, as
+    far as shares go (``shares``)."""
 
     program: Program
     limits: JobLimits
     deadline: float
     data: bytes | None = None
+    principal: str = EXEMPT
 
 
 @dataclass(frozen=True, slots=True)

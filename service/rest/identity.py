@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from sandbox_runtime.domain import Session
 from service.errors import BadRequest
+from service.pool.shares import EXEMPT
 
 HEADER = "X-Session-ID"
 ANONYMOUS = "anonymous"
@@ -29,6 +30,12 @@ def principal_of(request: Request) -> str:
         )
     (credential,) = given
     return f"bearer:{hashlib.sha256(credential.encode('latin-1')).hexdigest()[:32]}"
+
+
+def payer_of(principal: str) -> str:
+    """Whose share of the workers is used for what this principal asks: nobody's where there is no credential,
+    because then all callers may be one."""
+    return EXEMPT if principal == ANONYMOUS else principal
 
 
 def has_session(request: Request) -> bool:
