@@ -295,6 +295,7 @@ def _limit_all(ceilings: Ceilings) -> None:
     _limit(resource.RLIMIT_FSIZE, ceilings.file_size)()
     _limit(resource.RLIMIT_MEMLOCK, 0)()
     _limit(resource.RLIMIT_MSGQUEUE, 0)()
+    _limit(resource.RLIMIT_NICE, 0)()  # a worker that has been made nicer stays so
 
 
 def _limit(number: int, value: int) -> Callable[[], None]:

@@ -15,26 +15,25 @@ from sandbox_runtime.wire import WireError
 End = Literal["ok", "exception", "exit", "memory", "output", "disk", "syscall", "rejected", "invalid_data"]
 _ENDS = frozenset(get_args(End))
 MAX_TEXT = 64 * 1024
+_NICEST = 19
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the worker sets before it reads the program. Bytes and CPU seconds."""
+    """What the worker sets before it reads the program. Bytes, CPU seconds, and steps of niceness (0 to 19,
+    sched(7)) on top of the zygote's."""
 
     memory: int
     cpu: int
     file_size: int
+    niceness: int = 0
 
     @classmethod
     def from_wire(cls, body: Mapping[str, object]) -> Limits:
-        """From a BIND payload. WireError when a member is missing or not a positive integer."""
-        values = []
-        for name in cls.__slots__:
-            value = body.get(name)
-            if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-                raise WireError(f"BIND: {name} is {value!r}, expected a positive integer")
-            values.append(value)
-        return cls(*values)
+        """From a BIND payload. WireError when a limit is missing or not a positive integer, or niceness is
+        none."""
+        memory, cpu, file_size = (_positive(body.get(name), name) for name in ("memory", "cpu", "file_size"))
+        return cls(memory, cpu, file_size, _niceness(body.get("niceness")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +121,18 @@ class Report:
             cpu=_seconds(body.get("cpu"), "cpu"),
             memory_peak=_integer(body.get("memory_peak"), "memory_peak", 0, 1 << 62),
         )
+
+
+def _positive(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise WireError(f"BIND: {name} is {value!r}, expected a positive integer")
+    return value
+
+
+def _niceness(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _NICEST:
+        raise WireError(f"BIND: niceness is {value!r:.60}, expected an integer from 0 to {_NICEST}")
+    return value
 
 
 def _end(value: object) -> End:

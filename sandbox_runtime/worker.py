@@ -92,6 +92,8 @@ def receive() -> Run:
         rehearse()
     limits = Limits.from_wire(orjson.loads(job_channel.receive(wire.Kind.BIND)))
     began = time.monotonic()
+    if limits.niceness:
+        os.nice(limits.niceness)  # for good: nothing in here may take it back (sched(7), RLIMIT_NICE)
     program = Program.from_wire(orjson.loads(job_channel.receive(wire.Kind.RUN)))
     _bind(limits)
     try:

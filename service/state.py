@@ -109,7 +109,7 @@ def new_state(
         settings,
         replace(settings, execute_policy="restricted"),
         pool,
-        Sessions(Pool(size, prove_first=False), session_limits(settings)),
+        Sessions(Pool(size, prove_first=False, by_shares=False), session_limits(settings)),
         planner,
         PlanCache(planner, admit_block, files, settings.max_plans),
         passage,

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sandbox_runtime.store.database import SessionDatabase
 from scripts.benchmark import (
     contest,
+    fair,
     filtered,
     json_server,
     memory,
@@ -154,6 +155,27 @@ def test_the_overload_rows_tell_goodput_refusals_and_everything_else() -> None:
 def test_the_peak_is_that_of_the_best_concurrency_and_not_the_best_of_each_round() -> None:
     rounds = [overload.Round(closed, Result(1.0)) for closed in ((90.0, 100.0), (95.0, 60.0), (50.0, 96.0))]
     assert overload.peaks_of(rounds) == (100.0, 60.0, 96.0)
+
+
+def test_the_fair_row_divides_the_victims_p95_and_tells_what_each_got() -> None:
+    alone = Result(1.0, {"200": [0.01] * 94 + [0.02] * 6}, {"200": 100})
+    beside = Result(1.0, {"200": [0.01] * 90, "503": [0.03] * 10}, {"200": 90})
+    greedy = Result(1.0, {"200": [0.5] * 700}, {"200": 700})
+    row, told = fair.rows_of("programs", [fair.Round(alone, beside, greedy)])
+    assert row.value == stats.Spread(1.5, 1.5, 1.5)
+    assert (row.measured, row.baseline, row.verdict) == ("30.00 ms", "20.00 ms", "reached")
+    assert (told.measured, told.baseline) == ("90 beside 700", "10 of the victim's refused")
+
+
+@pytest.mark.parametrize("case", fair.CASES, ids=lambda case: case.what)
+def test_the_greedy_one_sends_ten_times_as_much_of_the_same(case: fair.Case) -> None:
+    for rate in (None, 50.0):
+        victim, greedy = (case.plan(1, key, 2.0, rate) for key in (fair.VICTIM, fair.GREEDY))
+        assert greedy.connections == 10 * victim.connections
+        assert (victim.rate, greedy.rate) == (rate, None if rate is None else 10 * rate)
+        assert {one.key for one in victim.mix} == {fair.VICTIM}
+        assert [(one.path, one.body) for one in victim.mix] == [(one.path, one.body) for one in greedy.mix]
+        assert victim.seconds < greedy.seconds
 
 
 def test_the_table_has_compared_rows_first_and_tells_the_rest() -> None:

@@ -15,6 +15,8 @@ def ask(port: int, what: Ask) -> bytes:
     headers = {"Content-Type": "application/json"} if what.body else {}
     if what.session:
         headers["X-Session-ID"] = what.session
+    if what.key:
+        headers["Authorization"] = f"Bearer {what.key}"
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
     try:
         connection.request(what.method, what.path, what.body.encode() or None, headers)

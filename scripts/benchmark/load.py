@@ -26,13 +26,15 @@ _TICK_SECONDS = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request of a mix. ``name``: under which its latencies are kept; ``session``: X-Session-ID or ""."""
+    """One request of a mix. ``name``: under which its latencies are kept; ``session``: X-Session-ID or "";
+    ``key``: whose request it is, a bearer's, or ""."""
 
     name: str
     method: str
     path: str
     body: str = ""
     session: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,8 @@ def _request(ask: Ask) -> bytes:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     if ask.session:
         lines.append(f"X-Session-ID: {ask.session}")
+    if ask.key:
+        lines.append(f"Authorization: Bearer {ask.key}")
     return "\r\n".join((*lines, "", "")).encode() + body
 
 

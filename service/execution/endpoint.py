@@ -16,6 +16,7 @@ from service.http.body import read_json_text
 from service.http.disconnect import DisconnectWatch
 from service.http.record import record_of
 from service.pool.job import Outcome
+from service.pool.shares import payer_of
 from service.state import state_of
 
 
@@ -23,10 +24,12 @@ async def execute(request: Request) -> Response:
     """POST /execute."""
     began = edge()
     state = state_of(request)
-    state.pool.refuse_if_full()  # before the body is read, so that a refusal costs little
+    principal = principal_of(request)
+    payer = payer_of(principal.name)
+    state.pool.refuse_if_full(payer)  # before the body is read, so that a refusal costs little
     raw, body = await read_json_text(request, state.settings.max_body_bytes)
-    job = parse_execute(body, raw, state.settings_for(principal_of(request)), began)
-    job = replace(job, spent=record_of(request.scope).spent)
+    job = parse_execute(body, raw, state.settings_for(principal), began)
+    job = replace(job, principal=payer, spent=record_of(request.scope).spent)
     async with DisconnectWatch(request.receive):
         outcome = await state.pool.run(job)
     _record(request, outcome)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sandbox_runtime.job import Program, Report
+from service.pool.shares import EXEMPT
 
 Verdict = Literal[
     "ok",
@@ -44,13 +45,14 @@ class Spent:
 @dataclass(frozen=True, slots=True)
 class Job:
     """One program with its limits. ``deadline`` is a ``time.monotonic()`` value, set once at the edge.
-    ``data`` is the JSON text whose member ``data`` the program gets, or None. ``spent``: where its CPU time
-    is added when it is over."""
+    ``data`` is the JSON text whose member ``data`` the program gets, or None. ``principal``: who asked, as
+    far as shares go (``shares``). ``spent``: where its CPU time is added when it is over."""
 
     program: Program
     limits: JobLimits
     deadline: float
     data: bytes | None = None
+    principal: str = EXEMPT
     spent: Spent = field(default_factory=Spent)
 
 

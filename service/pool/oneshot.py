@@ -29,11 +29,12 @@ _SAME_MOMENT = 0.05
 
 
 class OneShotRun:
-    """One job in one process."""
+    """One job in one process, which is to be ``niceness`` nicer than it was."""
 
-    def __init__(self, process: Worker, job: Job) -> None:
+    def __init__(self, process: Worker, job: Job, niceness: int = 0) -> None:
         self._process = process
         self._job = job
+        self._niceness = niceness
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._report: Report | None = None
@@ -55,7 +56,7 @@ class OneShotRun:
             if process.closed:
                 raise WorkerLost
             process.listen(limits, self)
-            process.send(_message(self._job))
+            process.send(_message(self._job, self._niceness))
             await self._done
             ended = time.monotonic()
             process.kill()
@@ -163,10 +164,10 @@ class OneShotRun:
         )
 
 
-def _message(job: Job) -> bytes:
+def _message(job: Job, niceness: int) -> bytes:
     limits = job.limits
     cpu = int(limits.cpu) + 2  # RLIMIT_CPU counts whole seconds; the finer budget is watched from here
-    bind = Limits(memory=limits.memory, cpu=cpu, file_size=limits.file_size)
+    bind = Limits(limits.memory, cpu, limits.file_size, niceness)
     message = wire.encode_json(wire.Kind.BIND, bind)
     message += wire.encode_json(wire.Kind.RUN, job.program)
     if job.data is not None:

@@ -2,6 +2,7 @@
 
 Every job gets a worker of its own (domain OneShot), made before the job came. Queue time counts against the
 job's deadline, and a queue that is full refuses at once with the seconds after which a retry is worth it.
+Which of several principals gets what is decided in ``handout``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 
@@ -19,8 +20,10 @@ from sandbox_runtime import wire
 from sandbox_runtime.job import Program
 from service.errors import NotReady, Overloaded, QueueTimeout, WorkerLost
 from service.pool.channel import Channel
+from service.pool.handout import Entry, Handout
 from service.pool.job import Job, JobLimits, Outcome
 from service.pool.oneshot import OneShotRun
+from service.pool.shares import EXEMPT, niceness
 from service.pool.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -43,18 +46,19 @@ class PoolSize:
 class Pool:
     """Workers for jobs. All methods run on one event loop. ``on_proven(identity)`` is called for a zygote in
     which a program has run, ``on_broken(identity)`` for one in which none can. Without ``prove_first`` its
-    workers count as sound at once: another pool runs programs in the same zygotes."""
+    workers count as sound at once: another pool runs programs in the same zygotes. Without ``by_shares`` a
+    principal may have all workers, and only those who wait for one are served in turn."""
 
-    def __init__(self, size: PoolSize, *, prove_first: bool = True) -> None:
+    def __init__(self, size: PoolSize, *, prove_first: bool = True, by_shares: bool = True) -> None:
         self._size = size
         self._prove_first = prove_first
         self.on_proven: Callable[[int], None] = _ignore
         self.on_broken: Callable[[int], None] = _ignore
         self._loop = asyncio.get_running_loop()
         self._channels: list[Channel] = []
-        self._idle: deque[tuple[Channel, Worker]] = deque()
-        self._waiting: deque[asyncio.Future[tuple[Channel, Worker]]] = deque()
+        self._handout = Handout(size.workers, size.queue, by_shares=by_shares)
         self._busy = 0
+        self._running: Counter[str] = Counter()  # without those that have ended and are not yet gone
         self._service_time = 0.01
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -78,9 +82,7 @@ class Pool:
         """Ask this zygote for nothing more; let go of it when its last busy worker is done."""
         for channel in [c for c in self._channels if c.identity == identity]:
             channel.retired = True
-            for entry in [e for e in self._idle if e[0] is channel]:
-                self._idle.remove(entry)
-                entry[1].destroy()
+            self._handout.drop(channel)
             self._close_if_finished(channel)
         self._refill()
 
@@ -94,14 +96,9 @@ class Pool:
         self._closed = True
         if self._top_up is not None:
             self._top_up.cancel()
-        for future in self._waiting:
-            if not future.done():
-                future.set_exception(NotReady())
         for task in self._tasks:
             task.cancel()
-        for _, worker in self._idle:
-            worker.destroy()
-        self._idle.clear()
+        self._handout.close(NotReady)
         for channel in list(self._channels):
             channel.close()
 
@@ -119,28 +116,37 @@ class Pool:
     @property
     def awaited(self) -> bool:
         """Whether somebody waits for a worker."""
-        return bool(self._waiting)
+        return self._handout.waiting > 0
 
     def figures(self) -> dict[str, int]:
         """What the pool has just now, counted."""
         return {
             "zygotes": len(self._channels),
-            "idle": len(self._idle),
+            "idle": self._handout.idle,
             "starting": sum(channel.starting for channel in self._channels),
             "busy": self._busy,
-            "waiting": len(self._waiting),
+            "waiting": self._handout.waiting,
         }
 
     # -- jobs ------------------------------------------------------------------------------------------
 
-    def refuse_if_full(self) -> None:
-        """Overloaded when a job that came now would be refused: ask before anything is spent on it."""
-        if not self._idle and len(self._waiting) >= self._size.queue:
-            raise Overloaded(
-                f"{self._busy} programs run and {len(self._waiting)} wait (LARS_MAX_WORKERS, "
-                "LARS_QUEUE_SIZE), so the request was refused and nothing ran",
-                retry_after=self._retry_after(),
+    def refuse_if_full(self, principal: str = EXEMPT) -> None:
+        """Overloaded when a job of this principal that came now would be refused: ask before anything is
+        spent on it."""
+        if not self._handout.admits(principal):
+            raise Overloaded(self._why_full(principal), retry_after=self._retry_after())
+
+    def _why_full(self, principal: str) -> str:
+        held, waiting = self._handout.held(principal), self._handout.waiting_of(principal)
+        if principal == EXEMPT or self._handout.waiting >= self._size.queue:
+            return (
+                f"{self._busy} programs run and {self._handout.waiting} wait (LARS_MAX_WORKERS, "
+                "LARS_QUEUE_SIZE), so the request was refused and nothing ran"
             )
+        return (
+            f"{held} of the caller's own requests run and {waiting} wait, which is the share that one caller "
+            "may have of LARS_MAX_WORKERS and LARS_QUEUE_SIZE, so the request was refused and nothing ran"
+        )
 
     async def run(self, job: Job) -> Outcome:
         """Run one job in a worker of its own.
@@ -150,48 +156,52 @@ class Pool:
         zygote died under the job.
         """
         began = time.monotonic()
-        worker = await self.lease(job.deadline)
+        worker = await self.lease(job.deadline, job.principal)
         now = time.monotonic()
         self._busy += 1
+        self._running[job.principal] += 1
         try:
-            return await OneShotRun(worker, job).run(now - began)
+            return await OneShotRun(worker, job, self._niceness_of(job.principal)).run(now - began)
         finally:
             self._busy -= 1
+            self._running[job.principal] -= 1
+            if not self._running[job.principal]:
+                del self._running[job.principal]
             self._service_time += 0.1 * (time.monotonic() - now - self._service_time)
 
-    async def lease(self, deadline: float) -> Worker:
+    async def lease(self, deadline: float, principal: str = EXEMPT) -> Worker:
         """A worker that is the caller's from now on. Raises as ``run`` does."""
         if self._closed:
             raise NotReady
-        if self._idle and not self._waiting:
-            _, worker = self._idle.popleft()
+        worker = self._handout.take(principal)
+        if worker is not None:
             self._refill()
             return worker
-        channel, worker = await self._wait(deadline)
+        channel, worker = await self._wait(deadline, principal)
         while channel.closed:  # it died between the offer and now, and nothing has run: wait for another
-            channel, worker = await self._wait(deadline)
+            channel, worker = await self._wait(deadline, principal)
         return worker
 
-    async def _wait(self, deadline: float) -> tuple[Channel, Worker]:
-        self.refuse_if_full()
-        future: asyncio.Future[tuple[Channel, Worker]] = self._loop.create_future()
-        self._waiting.append(future)
+    async def _wait(self, deadline: float, principal: str) -> Entry:
+        self.refuse_if_full(principal)
+        future: asyncio.Future[Entry] = self._loop.create_future()
+        self._handout.wait(principal, future)
         self._refill()
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 return await future
         except BaseException as error:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                self._offer(*future.result())  # given up just as a worker came: it goes to the next
-            elif future in self._waiting:
-                self._waiting.remove(future)
+            self._handout.give_up(principal, future)
             if isinstance(error, TimeoutError):
                 raise QueueTimeout(retry_after=self._retry_after()) from error
             raise
 
+    def _niceness_of(self, principal: str) -> int:
+        return 0 if principal == EXEMPT else niceness(self._running[principal])
+
     def _retry_after(self) -> int:
         """Whole seconds until the queue as it stands will have been served."""
-        ahead = len(self._waiting) + self._busy
+        ahead = self._handout.waiting + self._busy
         return max(1, math.ceil(ahead * self._service_time / self._size.workers))
 
     # -- what channels tell ----------------------------------------------------------------------------
@@ -203,7 +213,7 @@ class Pool:
             channel.proof_begun = True
             self._start(self._prove(channel, worker))
         else:
-            self._offer(channel, worker)
+            self._handout.offer(channel, worker)
 
     def on_failed(self, channel: Channel, message: wire.Failed) -> None:
         failures = channel.start_failures
@@ -220,34 +230,19 @@ class Pool:
         self.on_broken(channel.identity)
 
     def on_exited(self, channel: Channel, worker: Worker) -> None:
-        if (channel, worker) in self._idle:
-            self._idle.remove((channel, worker))
-            worker.destroy()
+        self._handout.drop_dead(channel, worker)
         self._close_if_finished(channel)
         self._refill()
 
     def on_closed(self, channel: Channel) -> None:
         self._channels.remove(channel)
-        self._idle = deque(entry for entry in self._idle if entry[0] is not channel)
+        self._handout.drop(channel)
         self._changed.set()
         if not self._closed:
             log.info("zygote_gone", zygote=channel.identity, retired=channel.retired)
         self._refill()
 
     # -- inside ----------------------------------------------------------------------------------------
-
-    def _offer(self, channel: Channel, worker: Worker) -> None:
-        if channel.closed:
-            return
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result((channel, worker))
-                return
-        if channel.retired:
-            worker.destroy()
-        else:
-            self._idle.append((channel, worker))
 
     def _refill(self, least: int | None = None) -> None:
         """Ask for the workers that are missing: idle ones kept ready, and one for each job that waits. When
@@ -256,9 +251,10 @@ class Pool:
         if not usable or self._closed:
             return
         starting = sum(channel.starting for channel in usable)
-        wanted = self._size.idle + len(self._waiting) - len(self._idle) - starting
+        waiting = self._handout.waiting
+        wanted = self._size.idle + waiting - self._handout.idle - starting
         least = least or self._size.idle // _REFILL_PARTS
-        if not self._waiting and 0 < wanted < least:
+        if not waiting and 0 < wanted < least:
             self._top_up_later()  # a message wakes the zygote: ask for several at once
         elif wanted > 0:
             self._spawn(usable, wanted)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from sandbox_runtime import wire
@@ -36,8 +36,8 @@ class Reader(Protocol):
 
 class Worker:
     """A worker that has passed its jail. ``serial`` is its number within its zygote; ``exit`` is what the
-    zygote said of its end; ``gone`` is set when there is nothing more to hear. ``deaf``: its end
-    is closed, and it did not get all of what was sent last."""
+    zygote said of its end; ``gone`` is set when there is nothing more to hear, and ``on_gone``
+    called. ``deaf``: its end is closed, and it did not get all of what was sent last."""
 
     def __init__(self, serial: int, descriptors: list[int], loop: asyncio.AbstractEventLoop) -> None:
         job, self.pidfd, self.stdout, self.stderr = descriptors
@@ -46,6 +46,7 @@ class Worker:
         self.gone = asyncio.Event()
         self.closed = False
         self.deaf = False
+        self.on_gone: Callable[[], None] | None = None
         self._loop = loop
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=job)
         self._socket.setblocking(False)
@@ -94,19 +95,24 @@ class Worker:
     def exited(self, message: wire.Exited) -> None:
         """The zygote has reaped it."""
         self.exit = message
-        self.gone.set()
+        self._is_gone()
         if self._reader is not None:
             self._readable(drain=True)  # what it sent before it died is still in the socket
             self._reader.on_dead()
 
     def lost(self) -> None:
         """Its zygote is gone."""
-        self.gone.set()
+        self._is_gone()
         if self._reader is None:
             self.destroy()
         else:
             self._readable(drain=True)
             self._reader.on_lost()
+
+    def _is_gone(self) -> None:
+        self.gone.set()
+        if self.on_gone is not None:
+            self.on_gone()
 
     def _writable(self) -> None:
         try:

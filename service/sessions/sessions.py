@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from sandbox_runtime.domain import Session
 from service.errors import IdempotencyConflict, Overloaded, QueueTimeout, RunTimeout
 from service.pool.job import Spent
 from service.pool.pool import Pool
+from service.pool.shares import payer_of
 from service.sessions.call import Answer, BoundWorker, NotTaken
 from service.sessions.directory import look, open_directory
 from service.sessions.options import OptionFiles
@@ -213,7 +214,7 @@ class Sessions:
             directory = await in_storage(open_directory, self._limits.root, session)
             try:
                 # Bound at once: a worker that nobody listens to is gone with its zygote, without a word.
-                worker = await self.workers.lease(deadline)
+                worker = await self.workers.lease(deadline, payer_of(session.principal))
                 entry.worker = BoundWorker(worker, self._limits.binding, directory)
             finally:
                 os.close(directory)
@@ -222,12 +223,14 @@ class Sessions:
         return entry.worker
 
     def _make_room(self) -> None:
+        """Of those with sessions at rest, whoever has most workers lets go of one: the longest at rest."""
         if len(self._bound) < self._limits.workers:
             return
-        resting = ((session, entry) for session, entry in self._bound.items() if not entry.turn.locked())
-        longest = next(resting, None)
-        if longest is not None:
-            self._dismiss(*longest)
+        resting = [session for session, entry in self._bound.items() if not entry.turn.locked()]
+        count = Counter(session.principal for session in self._bound)
+        if resting:
+            longest = max(resting, key=lambda session: count[session.principal])
+            self._dismiss(longest, self._bound[longest])
 
     def _sweep_later(self) -> None:
         if self._sweeper is None:

@@ -31,7 +31,7 @@ def caller(service: Service, request_id: str, timeout: float = 55.0) -> Iterator
     url = httpx.URL(service.url)
     body = json.dumps({"code": SLEEP, "timeout": timeout}).encode()
     head = (
-        f"POST /execute HTTP/1.1\r\nHost: x\r\nX-Request-ID: {request_id}\r\n"
+        f"POST /execute HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {request_id}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     with socket.create_connection((url.host, url.port or 80), timeout=20) as connection:

@@ -148,7 +148,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, without: tuple[Layer,
         local_sandbox(spec_without(without), PoolSize(idle=1, workers=4, queue=16))
     )
     size = PoolSize(idle=2, workers=settings.session_workers + 1, queue=settings.queue_size)
-    sessions = Sessions(Pool(size, prove_first=False), session_limits(settings))
+    sessions = Sessions(Pool(size, prove_first=False, by_shares=False), session_limits(settings))
     stack.push_async_callback(sessions.close)
     sandbox.attach(sessions.workers)
     return sessions

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 import orjson
 
 from sandbox_runtime import wire
-from sandbox_runtime.job import Program, Report
+from sandbox_runtime.job import Limits, Program, Report
 from sandbox_runtime.wire import Kind
 from service.pool.job import Job, JobLimits
 
@@ -26,17 +26,19 @@ PATIENCE = 10.0
 ANSWER = wire.encode(Kind.RESULT, b"42") + wire.encode_json(Kind.DONE, Report("ok", 0))
 
 
-def job(code: str = "result = 42", *, timeout: float = PATIENCE, cpu: float = 60.0) -> Job:
+def job(
+    code: str = "result = 42", *, timeout: float = PATIENCE, cpu: float = 60.0, principal: str = ""
+) -> Job:
     """A job whose deadline is ``timeout`` seconds from now."""
     limits = JobLimits(timeout=timeout, cpu=cpu, memory=1 << 20, file_size=1 << 20, output=64)
-    return Job(Program(code, max_result=1 << 16), limits, time.monotonic() + timeout)
+    return Job(Program(code, max_result=1 << 16), limits, time.monotonic() + timeout, None, principal)
 
 
-async def until(done: Callable[[], object], what: str) -> None:
+async def until(done: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Let the loop turn until ``done()`` is true; fail, naming ``what``, when that takes too long."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + seconds
     while not done():
-        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE:g} s"
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
         await asyncio.sleep(0.001)
 
 
@@ -70,6 +72,11 @@ class PuppetWorker:
         self.descriptors = [theirs.detach(), pidfd, os.dup(self.out), os.dup(self.err)]
         self._decoder = wire.Decoder(dict.fromkeys((Kind.BIND, Kind.RUN), 64 << 20))
         self._frames: list[wire.Frame] = []
+
+    async def limits(self) -> Limits:
+        """What the front binds it to."""
+        await self.program()
+        return Limits.from_wire(wire.decode_object(self._frames[0]))
 
     async def program(self) -> Program:
         """What the front wants run."""

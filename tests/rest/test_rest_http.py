@@ -235,7 +235,7 @@ def test_targets_that_are_none(target: str, service: Service) -> None:
     """As bytes, because a client would mend them."""
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
-        head = f"GET {target} HTTP/1.1\r\nHost: x\r\nX-Session-ID: {session_id('targets')}\r\n"
+        head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Session-ID: {session_id('targets')}\r\n"
         connection.sendall(f"{head}Connection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400 "), answer[:200]

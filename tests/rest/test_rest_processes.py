@@ -161,6 +161,21 @@ def test_more_sessions_than_workers(tmp_path: Path, threads: concurrent.futures.
         assert len(bound(service)) <= 2 + SPARE
 
 
+@pytest.mark.parametrize(("key", "kept"), [("greedy", True), ("", False)])
+def test_a_newcomer_takes_the_worker_of_whoever_has_most(tmp_path: Path, key: str, kept: bool) -> None:
+    """Without a key for the one with many sessions, all are one caller's, and the longest unused goes."""
+    three = {"LARS_FRONTS": "1", "LARS_POOL_SIZE": "1", "LARS_SESSION_WORKERS": "3"}
+    own = {"Authorization": f"Bearer {key}"} if key else {}
+    with serving(tmp_path, **three) as service:
+        assert post(service, "mine").status_code == 201
+        (worker,) = bound(service, "mine")
+        for number in range(6):
+            with client_of(service, f"many{number}", **own) as client:
+                assert client.post("/things", json={}).status_code == 201
+        wait_until(lambda: worker.lives == kept, "as it should be")
+        assert len(bound(service)) <= 3 + SPARE
+
+
 def test_a_session_waits_for_a_worker_that_comes_to_rest(
     tmp_path: Path, threads: concurrent.futures.ThreadPoolExecutor
 ) -> None:

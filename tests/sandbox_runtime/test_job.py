@@ -41,6 +41,7 @@ def sent(value: object) -> dict[str, Any]:
 def test_values_come_out_as_they_went_in() -> None:
     limits = Limits(memory=1 << 30, cpu=3, file_size=1)
     assert Limits.from_wire(sent(limits)) == limits
+    assert Limits.from_wire(sent(Limits(1, 1, 1, niceness=19))).niceness == 19
     assert Program.from_wire(sent(PROGRAM)) == PROGRAM
     assert Report.from_wire(sent(FULL)) == FULL
     assert Report.from_wire(sent(Report("ok", 0))) == Report("ok", 0)
@@ -49,13 +50,20 @@ def test_values_come_out_as_they_went_in() -> None:
 @pytest.mark.parametrize("name", ["memory", "cpu", "file_size"])
 @pytest.mark.parametrize("wrong", [0, -1, True, None, "1", 1.0, [], {}])
 def test_a_limit_is_a_positive_integer(name: str, wrong: object) -> None:
-    body = {"memory": 1, "cpu": 1, "file_size": 1} | {name: wrong}
+    body = {"memory": 1, "cpu": 1, "file_size": 1, "niceness": 0} | {name: wrong}
     with pytest.raises(WireError) as caught:
         Limits.from_wire(body)
     assert str(caught.value) == f"BIND: {name} is {wrong!r}, expected a positive integer"
 
 
-@given(st.dictionaries(st.sampled_from(["memory", "cpu", "file_size", "x"]), JSON_VALUES))
+@pytest.mark.parametrize("wrong", [-1, 20, True, None, "1", 1.0])
+def test_a_niceness_is_one_that_anybody_may_take(wrong: object) -> None:
+    with pytest.raises(WireError) as caught:
+        Limits.from_wire({"memory": 1, "cpu": 1, "file_size": 1, "niceness": wrong})
+    assert str(caught.value) == f"BIND: niceness is {wrong!r}, expected an integer from 0 to 19"
+
+
+@given(st.dictionaries(st.sampled_from(["memory", "cpu", "file_size", "niceness", "x"]), JSON_VALUES))
 def test_arbitrary_json_is_limits_or_a_wire_error(body: dict[str, Any]) -> None:
     try:
         limits = Limits.from_wire(body)

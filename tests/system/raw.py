@@ -114,7 +114,7 @@ def ended_after(one: Peer, began: float) -> tuple[bytes, float]:
 
 def head(path: str = "/health", *lines: str, method: str = "GET") -> bytes:
     """The head of a request."""
-    return "\r\n".join((f"{method} {path} HTTP/1.1", "Host: x", *lines, "", "")).encode("latin-1")
+    return "\r\n".join((f"{method} {path} HTTP/1.1", "Host: localhost", *lines, "", "")).encode("latin-1")
 
 
 def alone(url: str, data: bytes) -> Answer:

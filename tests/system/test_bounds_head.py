@@ -11,7 +11,7 @@ from tests.system.raw import alone, head, peer
 
 LIMIT = 4096
 FIELDS = 20
-POST = "POST /execute HTTP/1.1\r\nHost: x\r\n"
+POST = "POST /execute HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -49,9 +49,9 @@ def test_a_head_up_to_the_limit(service: Service) -> None:
 @pytest.mark.parametrize(
     ("begin", "more", "expected"),
     [
-        (b"GET /health HTTP/1.1\r\nHost: x\r\nX: ", b"a", (431, "headers_too_large")),
-        (b"GET /health HTTP/1.1\r\nHost: x\r\n", b"a", (431, "headers_too_large")),
-        (b"GET /health HTTP/1.1\r\nHost: x\r\nX:", b" ", (431, "headers_too_large")),
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ", b"a", (431, "headers_too_large")),
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\n", b"a", (431, "headers_too_large")),
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX:", b" ", (431, "headers_too_large")),
         (b"GET /", b"a", (414, "uri_too_long")),
         (b"GET /?", b"a", (414, "uri_too_long")),
     ],
@@ -100,21 +100,21 @@ HEADS = {
     "a blank before the colon": POST + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
     "a folded line": POST + "X: a\r\n b\r\n\r\n",
     "a folded coding": POST + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
-    "a folded first line": "GET /health HTTP/1.1\r\n Host: x\r\n\r\n",
+    "a folded first line": "GET /health HTTP/1.1\r\n Host: localhost\r\n\r\n",
     "NUL in a value": POST + "X: a\0b\r\n\r\n",
     "NUL in a name": POST + "X\0: a\r\n\r\n",
-    "NUL in the target": "GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "NUL in the target": "GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "CR in a value": POST + "X: a\rb\r\n\r\n",
-    "lines that end with LF": "GET /health HTTP/1.1\nHost: x\n\n",
-    "one line that ends with LF": "GET /health HTTP/1.1\r\nHost: x\nX: 1\r\n\r\n",
+    "lines that end with LF": "GET /health HTTP/1.1\nHost: localhost\n\n",
+    "one line that ends with LF": "GET /health HTTP/1.1\r\nHost: localhost\nX: 1\r\n\r\n",
     "no name": POST + ": a\r\n\r\n",
     "no colon": POST + "a\r\n\r\n",
     "no host": "GET /health HTTP/1.1\r\n\r\n",
-    "two hosts": "GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "two hosts": "GET /health HTTP/1.1\r\nHost: localhost\r\nHost: y\r\n\r\n",
     "HTTP/0.9": "GET /health\r\n\r\n",
     "HTTP/0.9 by name": "GET /health HTTP/0.9\r\n\r\n",
-    "HTTP/1.2": "GET /health HTTP/1.2\r\nHost: x\r\n\r\n",
-    "HTTP/2 by name": "GET /health HTTP/2.0\r\nHost: x\r\n\r\n",
+    "HTTP/1.2": "GET /health HTTP/1.2\r\nHost: localhost\r\n\r\n",
+    "HTTP/2 by name": "GET /health HTTP/2.0\r\nHost: localhost\r\n\r\n",
     "the preface of HTTP/2": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "a proxy's method": "CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n\r\n",
     "an upgrade with a body": POST + "Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nGET",

@@ -64,7 +64,7 @@ print(now(ctypes.c_long(1 << 30)))
         "memory: limits raised",
         """
 import resource
-names = ('AS', 'CPU', 'FSIZE', 'NOFILE', 'NPROC', 'CORE', 'MEMLOCK', 'MSGQUEUE', 'SIGPENDING')
+names = ('AS', 'CPU', 'FSIZE', 'NOFILE', 'NPROC', 'CORE', 'MEMLOCK', 'MSGQUEUE', 'NICE', 'SIGPENDING')
 for name in names:
     number = getattr(resource, 'RLIMIT_' + name)
     soft, hard = resource.getrlimit(number)
