@@ -54,7 +54,7 @@ class Gate:
     def __init__(self, keyring: Keyring, public: Collection[Need], *, local: bool) -> None:
         self.keyring = keyring
         self.fresh_until = float("inf")
-        self.public = frozenset(public)
+        self._public = frozenset(public)
         self._local = local
 
     @property
@@ -62,19 +62,24 @@ class Gate:
         """Whether there is no key, and the machine's own callers need none."""
         return self._local and self.keyring.empty
 
+    @property
+    def unkeyed(self) -> frozenset[Need]:
+        """What needs no key now."""
+        return frozenset((*OPEN_SCOPES, *Open)) if self.is_open else self._public
+
     def seen(self) -> None:
         """The keyring has just been compared with the control database."""
         self.fresh_until = time.monotonic() + STALE_SECONDS
 
     def admit(self, caller: Caller, need: Need) -> Principal:
         """Whom the request comes from. Unauthorized, ScopeMissing, ControlUnavailable, or BadRequest."""
-        if need is Open.HEALTH and need in self.public:
+        if need is Open.HEALTH and need in self._public:
             return _ANYBODY  # a probe is never turned away
         if self.is_open:
             return self._unkeyed(caller, need)
         token = token_of(caller.headers)
         if token is None:
-            if need in self.public:
+            if need in self._public:
                 return _ANYBODY
             raise KeyMissing(
                 "no key came; send one as X-API-Key or Authorization: Bearer (lars keys add makes them)"
@@ -82,7 +87,7 @@ class Gate:
         if time.monotonic() > self.fresh_until:
             raise ControlUnavailable(_STALE)
         principal = self.keyring.principal_of(token)
-        if isinstance(need, Scope) and need not in principal.scopes and need not in self.public:
+        if isinstance(need, Scope) and need not in principal.scopes and need not in self._public:
             raise ScopeMissing(
                 f"{principal.name} has the scopes {', '.join(in_order(principal.scopes))}, and this needs "
                 f"{need}; use a key that has it",

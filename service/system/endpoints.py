@@ -47,5 +47,4 @@ async def openapi(request: Request) -> Response:
         return _json(await openapi_of_session(request))
     state = state_of(request)
     gate = state.passage.gate
-    made = document(state.settings)
-    return _json(made if gate.is_open else secured(made, keyed_routes(request), gate.public))
+    return _json(secured(document(state.settings), keyed_routes(request), gate.unkeyed))

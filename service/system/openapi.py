@@ -10,6 +10,7 @@ from service.errors import KINDS, MEDIA_TYPE
 from service.execution.request import FIELDS
 from service.pool.job import Verdict
 from service.settings import Settings
+from service.system.openapi_keys import key_paths
 from service.system.openapi_resources import resource_paths
 
 _NUMBER_OR_NULL = {"type": ["number", "null"]}
@@ -78,6 +79,7 @@ def document(settings: Settings) -> dict[str, Any]:
             "/readyz": {"get": _get("A worker has run a program.", (503,))},
             "/capabilities": {"get": _get("Layers, limits, Python and packages.")},
             "/openapi.json": {"get": _get("This document.")},
+            **key_paths(),
             **resource_paths(),
         },
         "components": {"schemas": {"Problem": _problem(), "Outcome": _object(_OUTCOME, _OUTCOME)}},

@@ -19,18 +19,19 @@ _SCHEMES: Json = {
     "Bearer": {"type": "http", "scheme": "bearer"},
 }
 _REFUSALS = {
+    "400": "Two keys came that differ, or the request is malformed.",
     "401": "No key, or none that is good.",
     "403": "The key has not the scope, or the policy refused the program.",
     "429": "A limit of the key is used up.",
 }
 
 
-def secured(document: Json, routes: Iterable[KeyedRoute], public: Collection[Need]) -> Json:
-    """The document with what each of ``routes`` needs, for a service that has keys; ``public`` needs none.
-    Paths that are no route's own are resources."""
+def secured(document: Json, routes: Iterable[KeyedRoute], unkeyed: Collection[Need]) -> Json:
+    """The document with what each of ``routes`` needs; ``unkeyed`` needs nothing. Paths that are no route's
+    own are resources."""
     needs = {route.path: route.needs for route in routes}
     paths = {
-        path: _path(item, needs.get(path, Scope.REST)) if needs.get(path) not in public else item
+        path: item if (need := needs.get(path, Scope.REST)) in unkeyed else _path(item, need)
         for path, item in document["paths"].items()
     }
     components = {**document["components"], "securitySchemes": _SCHEMES}

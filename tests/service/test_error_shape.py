@@ -14,6 +14,7 @@ An answer with a status of 400 or more has the media type ``application/problem+
 and the members of its own that its class has:
 
 - policy_refused: ``verdict`` ("rejected"), ``rule``, ``line``, ``column``
+- scope_missing: ``scope``
 - malformed_json: ``line``, ``column``
 - payload_too_large, uri_too_long, headers_too_large: ``field``, ``limit``
 - request_timeout: ``field``, ``limit`` in seconds
@@ -23,6 +24,7 @@ and the members of its own that its class has:
 - rate_limited: ``policy``, ``limit``, ``window`` (seconds or null), ``retry_after`` as above; beside that
   header those of the key's limits
 
+Errors of status 401, and scope_missing, have the header ``WWW-Authenticate``.
 method_not_allowed has the header ``Allow``. No member of a class takes the place of a common one.
 """
 
@@ -39,6 +41,12 @@ from service.http.problem import ProblemResponse
 EXAMPLES: tuple[LarsError, ...] = (
     errors.BadRequest("the header is wrong"),
     errors.MalformedJson("the body is not JSON: unexpected end", line=1, column=7),
+    errors.KeyMissing("no key came"),
+    errors.KeyMalformed("no key"),
+    errors.KeyUnknown("no such key"),
+    errors.KeyRevoked("it was revoked"),
+    errors.KeyExpired("it has expired"),
+    errors.ScopeMissing("it has the scope rest", scope="execute", who="key:abc"),
     errors.PolicyRefused("import is not allowed", rule="import", line=3, column=1),
     errors.NotFound("nothing is served here"),
     errors.MethodNotAllowed("PUT", ("POST", "GET")),
@@ -49,8 +57,8 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.UriTooLong(32768),
     errors.UnsupportedMediaType("Content-Type is text/plain"),
     errors.ValidationFailed([FieldError("timeout", "is too high", "ask for less", value=99, limit=60)]),
-    errors.HeadersTooLarge("header fields", 100, setting="LARS_MAX_HEADERS"),
     errors.RateLimited("requests", 100, 60, 7, {"RateLimit": '"requests";r=0;t=7'}),
+    errors.HeadersTooLarge("header fields", 100, setting="LARS_MAX_HEADERS"),
     errors.InternalError(),
     errors.PlannerRequired("no rule", missing="actions"),
     errors.PlanFailed("the plan raised KeyError"),
@@ -67,6 +75,11 @@ EXAMPLES: tuple[LarsError, ...] = (
 )
 COMMON = {"type", "title", "status", "detail", "code", "error", "instance", "request_id"}
 OWN_HEADERS = {
+    **{
+        code: {"www-authenticate"}
+        for code in ("key_missing", "key_malformed", "key_unknown", "key_revoked", "key_expired")
+    },
+    "scope_missing": {"www-authenticate"},
     "method_not_allowed": {"allow"},
     "overloaded": {"retry-after"},
     "queue_timeout": {"retry-after"},

@@ -26,14 +26,21 @@ from service.errors import (
 )
 
 ROOT = Path(__file__).parents[2]
-BASES = {errors.StoreRefused, errors.LarsError, errors.RequestError, errors.ServiceError, errors.TryLater}
+BASES = {
+    errors.StoreRefused,
+    errors.LarsError,
+    errors.RequestError,
+    errors.Unauthorized,
+    errors.ServiceError,
+    errors.TryLater,
+}
 
 
 def tree(base: type[LarsError]) -> Iterator[type[LarsError]]:
     """``base`` and everything below it in ``service.errors``."""
     yield base
     for child in base.__subclasses__():
-        if child.__module__ == errors.__name__:
+        if child.__module__.startswith(errors.__name__):
             yield from tree(child)
 
 
@@ -87,6 +94,12 @@ def test_status_and_code_are_the_contract() -> None:
     assert {kind.code: kind.status for kind in KINDS.values()} == {
         "bad_request": 400,
         "malformed_json": 400,
+        "key_missing": 401,
+        "key_malformed": 401,
+        "key_unknown": 401,
+        "key_revoked": 401,
+        "key_expired": 401,
+        "scope_missing": 403,
         "policy_refused": 403,
         "not_found": 404,
         "conflict": 409,

@@ -20,9 +20,17 @@ def mounts() -> str:
 
 
 def left_behind(service: Service) -> list[str]:
-    """Files of its working directory and its directory for temporary files, other than its streams."""
+    """Files of its working directory and its directory for temporary files, other than its streams and what
+    is there to outlive it."""
     files = {path.name for path in service.directory.rglob("*")}
-    return sorted(files - {"stdout", "stderr", "tmp"})
+    kept = {
+        "data",
+        "audit.key",
+        "control.db",
+        "control.db-shm",
+        "control.db-wal",
+    }
+    return sorted(files - {"stdout", "stderr", "tmp"} - kept)
 
 
 def on_terminal(service: Service) -> None:

@@ -30,7 +30,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def of_size(size: int) -> bytes:
     """A head whose request target and header fields, with four bytes for the punctuation of each, have
     ``size`` bytes."""
-    bare = len("/health") + len("HostConnectionXxclose") + 3 * 4
+    bare = len("/health") + len("HostConnectionXlocalhostclose") + 3 * 4
     return head("/health", "Connection: close", "X: " + "a" * (size - bare))
 
 

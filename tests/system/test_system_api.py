@@ -15,6 +15,7 @@ import pytest
 from sandbox_runtime.layers import DEFAULT_FLOOR, Layer
 from service.app import OWNED
 from service.execution.request import FIELDS
+from tests.access.keyed import keyed_service
 from tests.service_process import Service, running_service
 
 
@@ -158,14 +159,14 @@ def test_replies_match_the_document(service: Service, code: str) -> None:
     assert set(body) == set(schema["properties"])
 
 
-def test_schemathesis(service: Service, tmp_path: Path) -> None:
-    """Generated requests, and every check but one. That one asks that whatever a schema allows is
-    accepted, and no schema can state a ceiling of the text "100m"."""
+def schemathesis(service: Service, tmp_path: Path, examples: int, *more: str) -> str:
+    """What it prints. Generated requests, and every check but one. That one asks that whatever a schema
+    allows is accepted, and no schema can state a ceiling of the text "100m"."""
     outcome = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{service.url}/openapi.json", "--no-color"),
             *("--checks", "all", "--exclude-checks", "positive_data_acceptance"),
-            *("--max-examples", "50", "--seed", "20"),
+            *("--max-examples", str(examples), "--seed", "20", *more),
         ],
         cwd=tmp_path,
         capture_output=True,
@@ -174,7 +175,22 @@ def test_schemathesis(service: Service, tmp_path: Path) -> None:
         check=False,
     )
     assert outcome.returncode == 0, outcome.stdout[-5000:]
+    return outcome.stdout
+
+
+def test_schemathesis(service: Service, tmp_path: Path) -> None:
+    """Of an open service: all operations are tried."""
+    said = schemathesis(service, tmp_path, 50)
     paths = get(service, "/openapi.json")["paths"].values()
     operations = sum(method != "parameters" for path in paths for method in path)
     tried = operations - 1  # it leaves out the path that the document itself came from
-    assert f"{tried} selected / {tried} total" in outcome.stdout
+    assert f"{tried} selected / {tried} total" in said
+
+
+def test_schemathesis_with_a_key(tmp_path: Path) -> None:
+    """Of a service with keys: also that each operation refuses who brings none, or another."""
+    with keyed_service(tmp_path) as keyed:
+        key = keyed.key(scopes=["admin", "execute", "plans"])
+        own = ("--header", f"X-API-Key: {key}", "--include-path-regex", "^/(_/keys|_/plans|execute)")
+        said = schemathesis(keyed.service, tmp_path, 20, *own)
+    assert "9 selected" in said

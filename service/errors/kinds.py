@@ -1,0 +1,130 @@
+"""What each class of errors, and each code of the store, is over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from service.errors.access import (
+    ControlUnavailable,
+    KeyExpired,
+    KeyMalformed,
+    KeyMissing,
+    KeyRevoked,
+    KeyUnknown,
+    LimitsUnavailable,
+    RateLimited,
+    ScopeMissing,
+)
+from service.errors.base import LarsError
+from service.errors.request import (
+    BadRequest,
+    Conflict,
+    HeadersTooLarge,
+    IdempotencyConflict,
+    MalformedJson,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    PolicyRefused,
+    RequestTimeout,
+    UnsupportedMediaType,
+    UriTooLong,
+    ValidationFailed,
+)
+from service.errors.service import (
+    InternalError,
+    NotReady,
+    Overloaded,
+    PlanFailed,
+    PlannerRequired,
+    PlanRefused,
+    QueueTimeout,
+    RunTimeout,
+    StorageUnavailable,
+    StoreRefused,
+    TooManyConnections,
+    WorkerLost,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a class of errors is over HTTP. ``status`` and ``code`` never change; ``title`` may."""
+
+    status: int
+    code: str
+    title: str
+
+
+KINDS: Final[Mapping[type[LarsError], Kind]] = {
+    BadRequest: Kind(400, "bad_request", "Bad request"),
+    MalformedJson: Kind(400, "malformed_json", "The body is not JSON"),
+    KeyMissing: Kind(401, "key_missing", "A key is required"),
+    KeyMalformed: Kind(401, "key_malformed", "Not a key"),
+    KeyUnknown: Kind(401, "key_unknown", "Unknown key"),
+    KeyRevoked: Kind(401, "key_revoked", "The key was revoked"),
+    KeyExpired: Kind(401, "key_expired", "The key has expired"),
+    ScopeMissing: Kind(403, "scope_missing", "The key is not for this"),
+    PolicyRefused: Kind(403, "policy_refused", "The policy refused the program"),
+    NotFound: Kind(404, "not_found", "Not found"),
+    MethodNotAllowed: Kind(405, "method_not_allowed", "Method not allowed"),
+    RequestTimeout: Kind(408, "request_timeout", "The request came too slowly"),
+    Conflict: Kind(409, "conflict", "Conflict"),
+    IdempotencyConflict: Kind(409, "idempotency_conflict", "The same request is running"),
+    PayloadTooLarge: Kind(413, "payload_too_large", "Payload too large"),
+    UriTooLong: Kind(414, "uri_too_long", "The URI is too long"),
+    UnsupportedMediaType: Kind(415, "unsupported_media_type", "Unsupported media type"),
+    ValidationFailed: Kind(422, "validation_failed", "Validation failed"),
+    RateLimited: Kind(429, "rate_limited", "A limit of the key is used up"),
+    HeadersTooLarge: Kind(431, "headers_too_large", "The headers are too large"),
+    InternalError: Kind(500, "internal_error", "Internal error"),
+    PlannerRequired: Kind(501, "planner_required", "A planner is required"),
+    PlanFailed: Kind(502, "plan_failed", "The plan gave no reply"),
+    PlanRefused: Kind(502, "plan_refused", "The plan was refused"),
+    WorkerLost: Kind(502, "worker_lost", "The worker was lost"),
+    Overloaded: Kind(503, "overloaded", "Overloaded"),
+    QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
+    TooManyConnections: Kind(503, "too_many_connections", "Too many connections"),
+    NotReady: Kind(503, "not_ready", "Not ready"),
+    ControlUnavailable: Kind(503, "control_unavailable", "Keys cannot be looked up"),
+    StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
+    LimitsUnavailable: Kind(503, "limits_unavailable", "Limits cannot be checked"),
+    RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
+}
+
+
+# What a session's worker may say instead of an answer: the trees in sandbox_runtime.store.errors and
+# sandbox_runtime.session_operations.errors.
+STORE_KINDS: Final[Mapping[str, Kind]] = {
+    kind.code: kind
+    for kind in (
+        Kind(400, "bad_query", "The query cannot be answered"),
+        Kind(400, "query_too_slow", "The query takes too long"),
+        Kind(400, "too_many_affected", "Too many records would change"),
+        Kind(409, "collection_exists", "The collection exists"),
+        Kind(409, "duplicate_id", "The id is taken"),
+        Kind(409, "patch_conflict", "The patch does not fit"),
+        Kind(409, "session_gone", "The session was deleted"),
+        Kind(412, "precondition_failed", "Precondition failed"),
+        Kind(422, "bad_archive", "The archive cannot be read"),
+        Kind(422, "bad_json", "The JSON cannot be imported"),
+        Kind(422, "bad_record", "The record cannot be stored"),
+        Kind(422, "idempotency_key_reused", "The key belongs to another request"),
+        Kind(422, "patch_invalid", "The patch is invalid"),
+        Kind(500, "read_only", "A plan wrote where it may only read"),
+        Kind(500, "store_damaged", "The session's file is damaged"),
+        Kind(500, "store_error", "The store failed"),
+        Kind(503, "session_busy", "The session is busy"),
+        Kind(503, "session_unusable", "The session cannot be opened"),
+        Kind(507, "quota_exceeded", "The session is full"),
+    )
+}
+
+
+def kind_of(error: LarsError) -> Kind:
+    """The row of the error's class, or of the store's code; what has none is an internal error."""
+    if isinstance(error, StoreRefused):
+        return STORE_KINDS.get(error.code, KINDS[InternalError])
+    return KINDS.get(type(error), KINDS[InternalError])
