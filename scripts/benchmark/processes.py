@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -71,6 +71,24 @@ def data_root() -> Iterator[Path]:
         raise BenchError(f"no data directory can be made in {home}: {error}") from error
     with directory as name:
         yield Path(name)
+
+
+def make_key(root: Path, rates: Sequence[str]) -> str:
+    """A key of the data root with every scope and these limits."""
+    options = [word for text in rates for word in ("--rate", text)]
+    command = [sys.executable, "-m", "service", "keys", "add", "--name", "bench", "--env", "test"]
+    environ = {"PATH": os.environ.get("PATH", ""), "LARS_DATA_ROOT": str(root)}
+    done = subprocess.run(
+        [*command, "--scope", "*", *options],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BenchError(f"no key could be made: {done.stderr.strip()[-500:]}")
+    return done.stdout.strip()
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""The rows of hot sessions: the mix against bare echo, against itself beside many sessions, and a peer."""
+"""The rows of hot sessions: the mix against bare echo, against itself in other conditions, and a peer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import orjson
@@ -16,10 +16,13 @@ from scripts.benchmark.load import Ask, Plan, Result
 from scripts.benchmark.rows import CONCURRENCIES, Comparison, Goal, Row, matches_of, p50, rate, show_time
 from scripts.benchmark.stats import percentile
 
-NAMES = ("session", "stored", "json-server")
+NAMES = ("session", "stored", "keys", "json-server")
 RATE_GOAL = Goal(0.40, at_least=True, text=">= 0.40")
 P50_GOAL = Goal(3.0, at_least=False, text="<= 3")
 STORED_GOAL = Goal(0.90, at_least=True, text=">= 0.90")
+KEYS_GOAL = Goal(0.95, at_least=True, text=">= 0.95")
+# One limit of each kind, none of which is ever reached.
+RATES = ("1000000000/minute", "concurrent=100000", "cpu=1000000000", "tokens=1000000000")
 
 
 def session_rows(names: Collection[str], effort: Effort) -> list[Row]:
@@ -41,10 +44,12 @@ def session_rows(names: Collection[str], effort: Effort) -> list[Row]:
 def comparisons(stored_sessions: int) -> tuple[Comparison, ...]:
     """All rows of this file that compare."""
     beside = f"throughput beside {stored_sessions:,} sessions at rest against without"
+    what = "mix with a key and its four limits against without keys"
     return (
         *_against_echo("hot", "", RATE_GOAL, P50_GOAL),
         *_against_echo("normal", ", sync=normal", None, None),
         *(Comparison("stored", beside, "hot", count, rate, STORED_GOAL, "stored") for count in CONCURRENCIES),
+        *(Comparison("keys", what, "hot", count, rate, KEYS_GOAL, "keyed") for count in CONCURRENCIES),
         Comparison("json-server", "throughput against json-server 1", "json-server", 8, rate, None, "hot"),
         Comparison("json-server", "p50 against json-server 1", "json-server", 1, p50, None, "hot"),
     )
@@ -70,7 +75,7 @@ class Field:
 
     @contextmanager
     def contenders(self, names: Iterable[str]) -> Iterator[dict[str, Contender]]:
-        """Start whatever these need: hot, normal, stored, json-server, echo."""
+        """Start whatever these need: hot, normal, stored, keyed, json-server, echo."""
         wanted = set(names)
         running: dict[str, Contender] = {}
         with ExitStack() as stack:
@@ -83,6 +88,8 @@ class Field:
                 at_rest = [f"at-rest-{number}" for number in range(self.stored_sessions)]
                 stored.store_sessions(root, at_rest, stored.data_file(mix.content()))
                 running["stored"] = _service(stack, {"LARS_DATA_ROOT": str(root)})
+            if "keyed" in wanted:
+                running["keyed"] = _with_a_key(stack)
             if isinstance(self.peer, json_server.Found) and "json-server" in wanted:
                 port = stack.enter_context(json_server.running(self.peer))
                 asks = mix.mixed(json_server.places(), mix.json_server)
@@ -96,6 +103,14 @@ class Field:
 def _service(stack: ExitStack, settings: Mapping[str, str], alone: list[Result] | None = None) -> Contender:
     port = stack.enter_context(processes.service(settings)).port
     return Mix(port, mix.mixed(mix.places()), partial(renew, port), alone)
+
+
+def _with_a_key(stack: ExitStack) -> Contender:
+    root = stack.enter_context(processes.data_root())
+    key = processes.make_key(root, RATES)
+    port = stack.enter_context(processes.service({"LARS_DATA_ROOT": str(root)})).port
+    asks = tuple(replace(one, key=key) for one in mix.mixed(mix.places()))
+    return Mix(port, asks, partial(renew, port, key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +136,12 @@ class Mix:
         return Sample(result.success_rate(), percentile(latencies, 0.5))
 
 
-def renew(port: int) -> None:
+def renew(port: int, key: str = "") -> None:
     """The content that every session starts with, and nothing else."""
     content = orjson.dumps(mix.content()).decode()
     for name in mix.names():
         path = f"/_/sessions/{name}/import?replace=true"
-        ask(port, Ask("import", "POST", path, content, name))
+        ask(port, Ask("import", "POST", path, content, name, key))
 
 
 def by_operation(alone: list[Result]) -> Row:

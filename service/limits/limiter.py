@@ -18,13 +18,15 @@ from service.limits.rates import DAY, UNLIMITED, Rates
 from service.limits.sliding import left_and_wait, used
 from service.limits.store import Standing, Store
 
+SMALLEST = 0.02  # CPU seconds: a hot request of a session uses a hundredth of that
 _ACCOUNTS = 10_000  # kept made ready; making one costs some ten microseconds
 
 
 class Account:
-    """A key's limits and where it is counted. ``rates``: what the key came with."""
+    """A key's limits and where it is counted. ``rates``: what the key came with; ``cpu`` and ``tokens``:
+    which of its windows these are, or None; ``owed``: CPU seconds that have not been written down yet."""
 
-    __slots__ = ("form", "is_limited", "ledger", "quotas", "rates")
+    __slots__ = ("cpu", "form", "is_limited", "ledger", "owed", "quotas", "rates", "tokens")
 
     def __init__(self, rates: Rates, quotas: Quotas, store: Store) -> None:
         self.rates = rates
@@ -32,6 +34,9 @@ class Account:
         self.is_limited = bool(quotas)
         self.form = HeaderForm(quotas)
         self.ledger = store.ledger(quotas)
+        self.cpu = _index(quotas, "cpu")
+        self.tokens = _index(quotas, "tokens")
+        self.owed = 0.0
 
 
 class Admission:
@@ -58,25 +63,28 @@ class Admission:
 
     async def charge(self, *, cpu: float = 0.0, tokens: int = 0) -> None:
         """Take CPU seconds and tokens off what the day allows, below nothing too: what is owed is waited for.
-        An answer that has been worked for is not lost because this cannot be counted."""
-        costs = (("cpu", math.ceil(cpu * CPU_UNIT)), ("tokens", tokens))
-        for policy, amount in costs:
-            index = self._index(policy)
-            if index is not None and amount > 0:
-                with contextlib.suppress(LimitsUnavailable):
-                    self._standing.states[index] = await self._account.ledger.charge(index, amount)
+        An answer that has been worked for is not lost because this cannot be counted. Less than ``SMALLEST``
+        CPU seconds are kept until they are more."""
+        account = self._account
+        if account.cpu is not None and cpu > 0:
+            account.owed += cpu
+            if account.owed >= SMALLEST:
+                amount, account.owed = math.ceil(account.owed * CPU_UNIT), 0.0
+                await self._take(account.cpu, amount)
+        if account.tokens is not None and tokens > 0:
+            await self._take(account.tokens, tokens)
+
+    async def _take(self, index: int, amount: int) -> None:
+        with contextlib.suppress(LimitsUnavailable):
+            self._standing.states[index] = await self._account.ledger.charge(index, amount)
 
     def tokens_left(self) -> int | None:
         """What the day still allows, as of the last look; None: no limit."""
-        index = self._index("tokens")
+        index = self._account.tokens
         if index is None:
             return None
         quota = self._account.quotas.windows[index]
         return left_and_wait(self._standing.states[index], quota.seconds, quota.most, quota.unit)[0]
-
-    def _index(self, policy: str) -> int | None:
-        windows = self._account.quotas.windows
-        return next((n for n, quota in enumerate(windows) if quota.policy == policy), None)
 
 
 class Limiter:
@@ -137,6 +145,10 @@ class Limiter:
         quotas = quotas_of(name, self._default if rates == UNLIMITED else rates)
         account = self._accounts[name] = Account(rates, quotas, self._store)
         return account
+
+
+def _index(quotas: Quotas, policy: str) -> int | None:
+    return next((n for n, quota in enumerate(quotas.windows) if quota.policy == policy), None)
 
 
 def _refusal(account: Account, standing: Standing, runs: bool) -> RateLimited:
