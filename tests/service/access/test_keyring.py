@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from dataclasses import replace
@@ -159,6 +160,7 @@ def steps(keyring: Keyring, token: str) -> list[str]:
         if event in ("call", "c_call"):
             called.append(getattr(argument, "__name__", "") if event == "c_call" else frame.f_code.co_name)
 
+    gc.disable()  # a collection in between would be noted too
     sys.setprofile(note)
     try:
         keyring.principal_of(token)
@@ -166,6 +168,7 @@ def steps(keyring: Keyring, token: str) -> list[str]:
         pass
     finally:
         sys.setprofile(None)
+        gc.enable()
     return called[:-1]  # the last is what ends the noting
 
 
