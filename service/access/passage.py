@@ -90,4 +90,4 @@ def _sunset(end: float) -> list[tuple[bytes, bytes]]:
 
 def principal_of(request: Request) -> Principal:
     """Who asks, as the gate has found."""
-    return cast(Principal, request.state.principal)
+    return cast(Principal, request.scope["state"]["principal"])

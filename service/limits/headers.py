@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 
 from service.limits.quotas import Quota, Quotas
-from service.limits.sliding import left_and_wait
+from service.limits.sliding import State, left_and_wait
 from service.limits.store import Standing
 
 _UNITS = {"requests": "", "cpu": ';qu="cpu-seconds"', "tokens": ';qu="tokens"'}
@@ -32,12 +32,17 @@ class HeaderForm:
         self._concurrent = quotas.concurrent
         self._policy = _policy(quotas.windows, quotas.concurrent).encode()
         self._current = _current(quotas.windows, quotas.concurrent).encode()
+        self._known: list[tuple[State, tuple[int, int]]] = [((0, 0, 0.0), (0, 0)) for _ in quotas.windows]
 
     def render(self, standing: Standing) -> RawHeaders:
         """Names in lower case, as ASGI wants them."""
         numbers: list[int] = []
-        for state, (seconds, most, unit) in zip(standing.states, self._windows, strict=True):
-            numbers += left_and_wait(state, seconds, most, unit)
+        for index, state in enumerate(standing.states):
+            known, left = self._known[index]
+            if known is not state:  # of budgets the same is shown to many requests
+                left = left_and_wait(state, *self._windows[index])
+                self._known[index] = state, left
+            numbers += left
         requests = 2 * len(self._limits)
         if self._concurrent is not None:
             numbers.append(max(0, self._concurrent - standing.held))

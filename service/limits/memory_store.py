@@ -26,6 +26,7 @@ from service.limits.store import Standing
 _SLOT = struct.Struct("4Q")  # digest, until, previous, current
 _COUNTS = struct.Struct("3Q")  # until, previous, current
 _ATTEMPTS = 8
+_BUDGETS_SECONDS = 0.1
 _MOST = 1 << 53  # beyond every limit; more makes no difference
 _OWN_COLUMN = "own column"
 _TOO_FULL = "the table of limits is too full to keep the places of a key"
@@ -156,10 +157,11 @@ class MemoryLedger:
         self._stripe = store.table.stripe(quotas.name)
         self._slots = [Slot(store, quota.counter(quotas.name), quota.seconds) for quota in quotas.windows]
         self._requests = len(quotas.requests)
-        self._windows = [
-            (slot, quota.most, quota.policy == "requests")
-            for slot, quota in zip(self._slots, quotas.windows, strict=True)
-        ]
+        windows = list(zip(self._slots, (quota.most for quota in quotas.windows), strict=True))
+        self._counted, self._budgets = windows[: self._requests], windows[self._requests :]
+        self._budget_states: list[State] = []
+        self._budgets_spent = False
+        self._budgets_until = 0.0
         limit = quotas.concurrent
         self._row = None if limit is None else Row(store, f"concurrent/{quotas.name}", limit)
 
@@ -168,7 +170,7 @@ class MemoryLedger:
         for _ in range(_ATTEMPTS):
             lockf(self._descriptor, LOCK_EX, 1, self._stripe)
             try:
-                standing = self._admit(runs)
+                standing = self._admit(runs) if self._knows_budgets() else None
             finally:
                 lockf(self._descriptor, LOCK_UN, 1, self._stripe)
             if standing is not None:
@@ -185,6 +187,7 @@ class MemoryLedger:
                 if state is not None:
                     previous, current, ttl = state
                     slot.write(previous, current + amount)
+                    self._budgets_until = 0.0
                     return previous, current + amount, ttl
             self._find()
         raise LimitsUnavailable(_TOO_FULL)
@@ -198,14 +201,15 @@ class MemoryLedger:
         """None when a place is another's by now, or has not been looked for."""
         now = self._clock()
         states: list[State] = []
-        refused = False
-        for slot, most, counts in self._windows:
+        refused = runs and self._budgets_spent
+        for slot, most in self._counted:
             state = slot.read(now)
             if state is None:
                 return None
             states.append(state)
-            if (counts or runs) and used(state, slot.seconds) >= most:
+            if used(state, slot.seconds) >= most:
                 refused = True
+        states += self._budget_states
         row, held = self._row, 0
         if row is not None:
             found = row.held()
@@ -224,6 +228,25 @@ class MemoryLedger:
             return Standing(False, now, states, held, None)
         row.add(1)
         return Standing(False, now, states, held + 1, _OWN_COLUMN)
+
+    def _knows_budgets(self) -> bool:
+        """What a day allows is used up slowly: it is read anew when something has been charged here, and else
+        ten times a second. False when a place is another's by now."""
+        if not self._budgets:
+            return True
+        now = self._clock()
+        if 0 < self._budgets_until - now <= _BUDGETS_SECONDS:
+            return True
+        states = [slot.read(now) for slot, _ in self._budgets]
+        known = [state for state in states if state is not None]
+        if len(known) < len(states):
+            return False
+        self._budgets_spent = any(
+            used(state, slot.seconds) >= most
+            for state, (slot, most) in zip(known, self._budgets, strict=True)
+        )
+        self._budget_states, self._budgets_until = known, now + _BUDGETS_SECONDS
+        return True
 
     def _find(self) -> None:
         """Who has which place is decided while nobody counts."""
