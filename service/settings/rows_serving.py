@@ -15,7 +15,8 @@ SERVING: tuple[Setting, ...] = (
         "LARS_HOST",
         "127.0.0.1",
         "",
-        "Address to listen on. Anything but a loopback address lets other machines send programs.",
+        "Address to listen on. Anything but a loopback address lets other machines send programs, and "
+        "needs a key.",
         parsers.host(),
         ("DYNAMIC_API_HOST",),
     ),
