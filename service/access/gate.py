@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from enum import Enum, auto
+from functools import lru_cache
 
 from service.access.credentials import token_of
 from service.access.key_text import PREFIX
@@ -38,13 +38,7 @@ _ANYBODY = Principal(ANONYMOUS, frozenset(), keyed=False)
 _LOCAL = Principal(ANONYMOUS, OPEN_SCOPES, keyed=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """What of a request the decision depends on. ``address``: the peer's, or the one that a trusted proxy
-    tells."""
-
-    headers: Iterable[tuple[bytes, bytes]]
-    address: str
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Gate:
@@ -71,13 +65,14 @@ class Gate:
         """The keyring has just been compared with the control database."""
         self.fresh_until = time.monotonic() + STALE_SECONDS
 
-    def admit(self, caller: Caller, need: Need) -> Principal:
-        """Whom the request comes from. Unauthorized, ScopeMissing, ControlUnavailable, or BadRequest."""
+    def admit(self, headers: Headers, address: str, need: Need) -> Principal:
+        """Whom the request comes from. ``headers``: names in lower case; ``address``: the peer's, or the one
+        that a trusted proxy tells. Unauthorized, ScopeMissing, ControlUnavailable, or BadRequest."""
         if need is Open.HEALTH and need in self._public:
             return _ANYBODY  # a probe is never turned away
         if self.is_open:
-            return self._unkeyed(caller, need)
-        token = token_of(caller.headers)
+            return self._unkeyed(headers, address, need)
+        token = token_of(headers)
         if token is None:
             if need in self._public:
                 return _ANYBODY
@@ -96,19 +91,19 @@ class Gate:
             )
         return principal
 
-    def _unkeyed(self, caller: Caller, need: Need) -> Principal:
+    def _unkeyed(self, headers: Headers, address: str, need: Need) -> Principal:
         if time.monotonic() > self.fresh_until:
             raise ControlUnavailable(_STALE)
         if isinstance(need, Scope) and need not in OPEN_SCOPES:
             raise KeyMissing(
                 f"{need} always needs a key, and there is none yet; the operator makes one with lars keys add"
             )
-        if not (is_loopback(caller.address) and is_local_host(_host(caller.headers))):
+        if not _is_of_this_machine(address, _host(headers)):
             raise KeyMissing(
                 "without a key the service is open to its own machine only, by the names localhost, "
                 "127.0.0.1 and [::1]; the operator makes a key with lars keys add"
             )
-        return self._self_styled(token_of(caller.headers))
+        return self._self_styled(token_of(headers))
 
     def _self_styled(self, token: str | None) -> Principal:
         """In an open service a token proves nothing; it tells callers apart, so that each has sessions of its
@@ -121,5 +116,13 @@ class Gate:
         return Principal(f"bearer:{digest[:32]}", OPEN_SCOPES, keyed=False)
 
 
-def _host(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    return next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
+@lru_cache(maxsize=1024)
+def _is_of_this_machine(address: str, host: bytes) -> bool:
+    return is_loopback(address) and is_local_host(host.decode("latin-1"))
+
+
+def _host(headers: Headers) -> bytes:
+    for name, value in headers:
+        if name == b"host":
+            return value
+    return b""

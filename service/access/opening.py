@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
 
 from service.access.scopes import Scope
 
@@ -31,7 +30,6 @@ def check_opening(address: str, *, has_keys: bool) -> bool:
     return True
 
 
-@lru_cache(maxsize=1024)
 def is_loopback(address: str) -> bool:
     """Whether an IP address is of this machine alone; a text that is none is not."""
     try:
@@ -42,7 +40,6 @@ def is_loopback(address: str) -> bool:
     return bool((mapped or parsed).is_loopback)
 
 
-@lru_cache(maxsize=1024)
 def is_local_host(host: str) -> bool:
     """Whether a Host header (RFC 9110 section 7.2) names this machine, or there is none. A web page that has
     its own name resolve to 127.0.0.1 is told apart by it (DNS rebinding); browsers always send one."""

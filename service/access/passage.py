@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.denials import Denials
-from service.access.gate import Caller, Gate, Need
+from service.access.gate import Gate, Need
 from service.access.meter import Meter
 from service.access.principal import Principal
 from service.access.scopes import Scope as KeyScope
@@ -37,12 +37,12 @@ class Passage:
     async def through(self, app: ASGIApp, needs: Need, scope: Scope, receive: Receive, send: Send) -> None:
         """Have ``app`` answer, if the caller may ask."""
         client = scope["client"]
-        caller = Caller(scope["headers"], client[0] if client else "")
+        address = client[0] if client else ""
         try:
-            principal = self.gate.admit(caller, needs)
+            principal = self.gate.admit(scope["headers"], address, needs)
         except ScopeMissing as error:
             if self._denials is not None and needs in _RECORDED and scope["method"] not in ("GET", "HEAD"):
-                await self._denials.record(error.who, caller.address, scope["route"].path)
+                await self._denials.record(error.who, address, scope["route"].path)
             raise
         record = record_of(scope)
         record.principal = principal.name

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from service.access.gate import PUBLIC_NAMES, Caller, Gate, Need, Open
+from service.access.gate import PUBLIC_NAMES, Gate, Headers, Need, Open
 from service.access.keyring import Keyring
 from service.access.principal import Key
 from service.access.scopes import Scope
@@ -14,6 +14,7 @@ from service.errors import ControlUnavailable, KeyMalformed, KeyMissing, KeyUnkn
 from tests.service.access.keys import new_key
 
 ALL = (*Scope, *Open)
+Caller = tuple[Headers, str]  # and the address
 LOCAL = [(b"host", b"127.0.0.1:8000")]
 
 
@@ -24,16 +25,16 @@ def gate(*keys: Key, local: bool = True, public: tuple[Need, ...] = tuple(PUBLIC
 
 
 def caller(*headers: tuple[bytes, bytes], address: str = "127.0.0.1") -> Caller:
-    return Caller([*headers] or LOCAL, address)
+    return [*headers] or LOCAL, address
 
 
 def bearing(token: str, address: str = "127.0.0.1") -> Caller:
-    return Caller([*LOCAL, (b"x-api-key", token.encode())], address)
+    return [*LOCAL, (b"x-api-key", token.encode())], address
 
 
 def outcome(of: Gate, who: Caller, need: Need) -> str | type[LarsError]:
     try:
-        return of.admit(who, need).name
+        return of.admit(*who, need).name
     except LarsError as error:
         return type(error)
 
@@ -98,7 +99,7 @@ def test_a_key_may_do_what_its_scope_says_and_what_is_public(scope: Scope) -> No
 def test_a_missing_scope_is_named() -> None:
     key, text = new_key(scopes=[Scope.REST])
     with pytest.raises(ScopeMissing, match="has the scopes rest, and this needs execute") as caught:
-        gate(key).admit(bearing(text.text), Scope.EXECUTE)
+        gate(key).admit(*bearing(text.text), Scope.EXECUTE)
     assert caught.value.extra == {"scope": "execute"}
     assert 'scope="execute"' in caught.value.headers["WWW-Authenticate"]
 
