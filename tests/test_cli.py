@@ -16,6 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 50
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the default data root lies."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
 def lars(*arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     """One command to its end, with no settings but these."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("LARS_")}
