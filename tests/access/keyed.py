@@ -7,19 +7,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.service_process import ROOT, Service, running_service
+from tests.service_process import ROOT, Service, descendants, running_service
 
 COMMAND_SECONDS = 30.0
 AT_ONCE = 1.0  # seconds within which a change counts in every front
-CONNECTIONS = 12  # in a row: that all of them land on one of two fronts happens once in two thousand times
 PROBE = "/_/keys"  # a key without the scope admin is told so before anything of it is counted
 
 
@@ -56,11 +56,12 @@ def with_key(key: str | None) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A running service, its data root, and a key with every scope."""
+    """A running service, its data root, a key with every scope, and a connection to each front."""
 
     service: Service
     data: Path
     all: str
+    fronts: Mapping[int, HTTPConnection]
 
     def key(self, **fields: object) -> str:
         """One more, with these members of POST /_/keys, which both fronts know when it is back."""
@@ -71,13 +72,11 @@ class Keyed:
         return key
 
     def settled(self, key: str, code: str, *, same: bool = True) -> None:
-        """Within a second, ``CONNECTIONS`` in a row are answered with this code, or all with another."""
+        """Within a second every front answers this key with this code, or every one with another."""
         deadline = time.monotonic() + AT_ONCE
-        streak = 0
-        while streak < CONNECTIONS:
-            given = self.code(key, PROBE)
-            streak = streak + 1 if (given == code) == same else 0
-            assert streak or time.monotonic() < deadline, f"{given} after {AT_ONCE} s"
+        for pid, connection in self.fronts.items():
+            while ((given := code_on(connection, key)) == code) != same:
+                assert time.monotonic() < deadline, f"front {pid} still says {given}"
 
     def code(self, key: str | None, path: str = "/_/plans", method: str = "GET", **options: Any) -> str:
         """``ok``, or the error's code, of a request on a connection of its own."""
@@ -104,5 +103,54 @@ def keyed_service(directory: Path, **settings: str) -> Iterator[Keyed]:
     """A service that has one key, with every scope."""
     data = directory / "data"
     key = make_key(data, "--scope", "*", **settings)
-    with running_service(directory, settings) as service:
-        yield Keyed(service, data, key)
+    with running_service(directory, settings) as service, ExitStack() as stack:
+        yield Keyed(service, data, key, connections_to_fronts(service, stack))
+
+
+def connections_to_fronts(service: Service, stack: ExitStack) -> dict[int, HTTPConnection]:
+    """One to each front, by its process id: connections are made until every front has taken one."""
+    fronts = {pid for pid, _ in descendants(service.pid) if b"service.front" in command_of(pid)}
+    found: dict[int, HTTPConnection] = {}
+    url = httpx.URL(service.url)
+    deadline = time.monotonic() + COMMAND_SECONDS
+    while found.keys() < fronts:
+        assert time.monotonic() < deadline, f"connections to {found.keys()} of {fronts} only"
+        connection = HTTPConnection(url.host, url.port)
+        stack.callback(connection.close)
+        code_on(connection, None)
+        found.setdefault(taker_of(connection, fronts), connection)
+    return found
+
+
+def taker_of(connection: HTTPConnection, fronts: Iterable[int]) -> int:
+    """Which front has the other end: proc_net_tcp has its inode, proc_pid_fd who holds that."""
+    far, near = connection.sock.getpeername()[1], connection.sock.getsockname()[1]
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    (inode,) = [row[9] for row in rows if row[1].endswith(f":{far:04X}") and row[2].endswith(f":{near:04X}")]
+    (pid,) = [pid for pid in fronts if f"socket:[{inode}]" in open_files_of(pid)]
+    return pid
+
+
+def open_files_of(pid: int) -> set[str]:
+    """What its descriptors lead to; some are closed while this looks."""
+    found: set[str] = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(os.readlink(entry))
+    return found
+
+
+def command_of(pid: int) -> bytes:
+    """Its arguments; nothing of a process that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def code_on(connection: HTTPConnection, key: str | None, path: str = PROBE) -> str:
+    """``ok``, or the error's code."""
+    connection.request("GET", path, headers=with_key(key))
+    answer = connection.getresponse()
+    body = json.loads(answer.read())
+    return "ok" if answer.status < 400 else str(body["code"])
