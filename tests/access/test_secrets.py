@@ -77,7 +77,9 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
     directory = tmp_path_factory.mktemp("planted")
     (directory / "data").mkdir()
     settings = {name: text.format(directory / "data") for name, text in TOKENS.items()}
-    with keyed_service(directory, LARS_FRONTS="2", LARS_LOG_LEVEL="debug", **settings) as keyed:
+    with keyed_service(
+        directory, LARS_FRONTS="2", LARS_LOG_LEVEL="debug", LARS_SHUTDOWN_SECONDS="0.5", **settings
+    ) as keyed:
         runs = [Thread(target=keyed.ask, args=(keyed.all, "/execute", "POST"), kwargs={"json": body})
                 for body in [{"code": SLEEPER, "timeout": 20}] * 2]  # fmt: skip
         for run in runs:
