@@ -91,8 +91,8 @@ _COLLECTIONS_ABC = _names(
     "MutableSequence MutableSet Reversible Sequence Set Sized ValuesView",
 )
 _TYPING = _names(
-    "AbstractSet Annotated Any AnyStr AsyncContextManager AsyncGenerator AsyncIterable AsyncIterator Awaitable",
-    "BinaryIO Callable ChainMap",
+    "AbstractSet Annotated Any AnyStr AsyncContextManager AsyncGenerator AsyncIterable AsyncIterator",
+    "Awaitable BinaryIO Callable ChainMap",
     "ClassVar Collection Concatenate Container Coroutine Counter DefaultDict Deque Dict Final FrozenSet",
     "Generator Generic Hashable IO ItemsView Iterable Iterator KeysView List Literal LiteralString Mapping",
     "MappingView Match MutableMapping MutableSequence MutableSet NamedTuple Never NewType NoReturn",

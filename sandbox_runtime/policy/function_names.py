@@ -160,7 +160,7 @@ FUNCTION_REFUSED_BUILTINS: Mapping[str, str] = {
     },
 }
 
-FUNCTION_BUILTINS = words(
+FUNCTION_FUNCTIONS = words(
     # numbers
     "abs bin bool chr complex divmod float hex int max min oct ord pow range round sum",
     # text and bytes
@@ -177,7 +177,8 @@ FUNCTION_BUILTINS = words(
     "Ellipsis NotImplemented",
     # output
     "print",
-) | frozenset(
+)
+FUNCTION_EXCEPTIONS = frozenset(
     name
     for name, value in vars(builtins).items()
     if isinstance(value, type)
@@ -185,6 +186,8 @@ FUNCTION_BUILTINS = words(
     and name not in FUNCTION_REFUSED_BUILTINS
     and not name.startswith("_")
 )
+
+FUNCTION_BUILTINS = FUNCTION_FUNCTIONS | FUNCTION_EXCEPTIONS
 
 # A builtin that a later Python adds is refused until it is sorted into one of the tables above.
 FUNCTION_NOT_ALLOWED = frozenset(FUNCTION_REFUSED_BUILTINS) | (frozenset(vars(builtins)) - FUNCTION_BUILTINS)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from sandbox_runtime.policy.function_imports import IMPORTS, REFUSED_IMPORTS
 from sandbox_runtime.policy.function_names import (
     FUNCTION_ATTRIBUTES,
-    FUNCTION_BUILTINS,
+    FUNCTION_FUNCTIONS,
     FUNCTION_NOT_ALLOWED,
     FUNCTION_REFUSED_BUILTINS,
     SPECIAL_ATTRIBUTES,
@@ -72,7 +72,7 @@ FUNCTION = Policy(
         **{f"import {name}": reason for name, reason in REFUSED_IMPORTS.items()},
     },
     remedies={
-        "name": f"use own variables, imports, and the builtins {', '.join(sorted(FUNCTION_BUILTINS))}",
+        "name": f"use own variables, imports, exceptions, and {', '.join(sorted(FUNCTION_FUNCTIONS))}",
         "attribute": "read the public attributes of your own objects and of the modules you import",
         "attribute-write": "write attributes of your own objects; a module's names are its own",
         "function": "write a class statement",
