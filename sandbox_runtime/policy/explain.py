@@ -109,8 +109,9 @@ def _name(subject: str, policy: Policy) -> tuple[str, str]:
     return f"the name '{subject}': {reason}", _WHAT_THERE_IS
 
 
-def _binding(subject: str, _policy: Policy) -> tuple[str, str]:
-    return f"binding the name '{subject}': the runtime supplies it", "choose another name for the variable"
+def _binding(subject: str, policy: Policy) -> tuple[str, str]:
+    reason = policy.reasons.get(subject, "the runtime supplies it")
+    return f"binding the name '{subject}': {reason}", "choose another name for the variable"
 
 
 def _attribute(subject: str, policy: Policy) -> tuple[str, str]:

@@ -13,11 +13,10 @@ import importlib
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from sandbox_runtime.policy.function_imports import IMPORTS, REFUSED_IMPORTS
 from sandbox_runtime.policy.function_names import FUNCTION_BUILTINS, attribute_fault
-from sandbox_runtime.policy.function_replacements import REPLACEMENTS
+from sandbox_runtime.policy.function_replacements import REPLACEMENTS, Type
 from sandbox_runtime.policy.shape import Only
 
 _NOTHING = object()
@@ -111,38 +110,9 @@ def _checked_to_write(name: str) -> str:
     return name
 
 
-class _AnyClass(type):
-    """The class of ``_Type``, which answers as ``type`` does."""
-
-    def __call__(cls, *arguments: object, **named: object) -> Any:
-        if len(arguments) != 1 or named:
-            raise TypeError("policy function refuses making classes with type(); write a class statement")
-        kind = type(arguments[0])
-        if issubclass(kind, type):
-            raise TypeError("policy function refuses the class of a class; compare classes with 'is'")
-        return kind
-
-    def __instancecheck__(cls, value: object) -> bool:
-        return isinstance(value, type)
-
-    def __subclasscheck__(cls, kind: type) -> bool:
-        return issubclass(kind, type)
-
-
-class _Type(metaclass=_AnyClass):
-    """``type`` as a function has it: ``type(value)``, ``isinstance(value, type)`` and ``type[Item]``."""
-
-    def __init_subclass__(cls, **_: object) -> None:
-        raise TypeError("policy function refuses a class derived from type")
-
-    def __class_getitem__(cls, item: object) -> types.GenericAlias:
-        return types.GenericAlias(cls, item)
-
-
-_Type.__name__ = _Type.__qualname__ = "type"
 _CHECKED: Mapping[str, object] = {
     "getattr": _getattr,
     "setattr": _setattr,
     "delattr": _delattr,
-    "type": _Type,
+    "type": Type,
 }

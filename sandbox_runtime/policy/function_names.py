@@ -32,7 +32,7 @@ SPECIAL_METHODS = words(
 )
 SPECIAL_BINDINGS = SPECIAL_METHODS | words("__all__ __author__ __doc__ __license__ __slots__ __version__")
 SPECIAL_NAMES = SPECIAL_BINDINGS | words("__name__ __qualname__")
-SPECIAL_ATTRIBUTES = SPECIAL_METHODS | words("__name__ __qualname__ __doc__ __cause__ __context__ __notes__")
+SPECIAL_ATTRIBUTES = SPECIAL_METHODS | words("__name__ __qualname__ __doc__ __cause__ __notes__")
 
 # Private names of the standard library that are documented, or that everybody writes.
 KNOWN_PRIVATE = words(
@@ -79,6 +79,9 @@ INTERPRETER_ATTRIBUTES: Mapping[str, str] = {
     ),
 }
 
+# In the body of a protocol they do what runtime_checkable does.
+PROTOCOL_SWITCHES = words("_is_protocol _is_runtime_protocol")
+
 FUNCTION_ATTRIBUTES: Mapping[str, str] = {
     **INTERPRETER_ATTRIBUTES,
     "format": _TEMPLATE,
@@ -94,6 +97,13 @@ FUNCTION_ATTRIBUTES: Mapping[str, str] = {
     "_loop": _LOOP,
     "_get_loop": _LOOP,
     "_coro": _FRAME,
+    "obj": "an AttributeError hands out by it what the program may never have named; use another name",
+    **dict.fromkeys(
+        words("_convert_ _create_ _check_for_existing_members_ _find_data_type_ _find_new_ _get_mixins_"),
+        "it makes enumerations from texts and from the names of other modules; write a class",
+    ),
+    **dict.fromkeys(PROTOCOL_SWITCHES, "it lets isinstance read attributes by the names of a class"),
+    "_inst": "it lets annotations be called",
 }
 
 _CLASS_ITSELF = "it hands out the class of an object; use type(value), or .__class__.__name__ for its name"
@@ -119,6 +129,7 @@ SPECIAL_REASONS: Mapping[str, str] = {
         words("__code__ __closure__ __defaults__ __kwdefaults__ __func__ __wrapped__"), _FUNCTION
     ),
     **dict.fromkeys(words("__traceback__"), "a traceback leads to frames"),
+    "__context__": "it leads to errors inside the standard library; use __cause__",
     "__self__": "it leads from a method to its object, and from a builtin to its module",
     "__new__": "it makes objects past __init__; define __init__, or keep one instance in a module variable",
     "__match_args__": "patterns read what it names, out of the judge's sight; use dataclass or NamedTuple",

@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import functools
 import operator
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,6 +65,37 @@ def _fields(class_or_instance: Any) -> tuple[dataclasses.Field[Any], ...]:
     return tuple(copy.copy(field) for field in dataclasses.fields(class_or_instance))
 
 
+class _AnyClass(type):
+    """The class of ``Type``, which answers as ``type`` does."""
+
+    def __call__(cls, *arguments: object, **named: object) -> Any:
+        if len(arguments) != 1 or named:
+            raise TypeError("policy function refuses making classes with type(); write a class statement")
+        kind = type(arguments[0])
+        if issubclass(kind, type):
+            raise TypeError("policy function refuses the class of a class; compare classes with 'is'")
+        return kind
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, type)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, type)
+
+
+class Type(metaclass=_AnyClass):
+    """``type`` as a function has it: ``type(value)``, ``isinstance(value, type)`` and ``type[Item]``."""
+
+    def __init_subclass__(cls, **_: object) -> None:
+        raise TypeError("policy function refuses a class derived from type")
+
+    def __class_getitem__(cls, item: object) -> types.GenericAlias:
+        return types.GenericAlias(cls, item)
+
+
+Type.__name__ = Type.__qualname__ = "type"
+
+
 class _Written(enum.EnumMeta):
     """Enumerations are written as classes: the call that makes one takes the names of methods from a text."""
 
@@ -110,4 +142,5 @@ REPLACEMENTS: Mapping[str, object] = {
     "functools.wraps": _wraps,
     "operator.attrgetter": _attrgetter,
     "operator.methodcaller": _methodcaller,
+    "typing.Type": Type,  # an alias of type that is told to be an instance calls it
 }

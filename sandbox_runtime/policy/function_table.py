@@ -16,6 +16,7 @@ from sandbox_runtime.policy.function_names import (
     FUNCTION_FUNCTIONS,
     FUNCTION_NOT_ALLOWED,
     FUNCTION_REFUSED_BUILTINS,
+    PROTOCOL_SWITCHES,
     SPECIAL_ATTRIBUTES,
     SPECIAL_BINDINGS,
     SPECIAL_NAMES,
@@ -48,7 +49,8 @@ FUNCTION = Policy(
     version=1,
     nodes=_NODES,
     free_names=AllBut(FUNCTION_NOT_ALLOWED - SPECIAL_NAMES),  # special names have a table of their own
-    bindable_names=AllBut(),  # the runtime finds its own functions by no name of the program's
+    # The runtime finds its own functions by no name of the program's.
+    bindable_names=AllBut(PROTOCOL_SWITCHES),
     attributes=AllBut(_ATTRIBUTES),
     methods=AllBut(_ATTRIBUTES - {"format"}),  # function_rules looks at the template
     writable_attributes=AllBut(_ATTRIBUTES),
@@ -78,6 +80,7 @@ FUNCTION = Policy(
         "function": "write a class statement",
         "import": f"there are {_MODULES}, each with the names that compute",
         "underscore": "choose another name; methods of operators and statements, and private names, are free",
+        "binding": "choose another name",
         "call": "give the function a name and call that",
     },
 )

@@ -17,6 +17,11 @@ GENERATOR = "def g():\n    yield\nit = g()\n"
 FAILED = "try:\n    1 / 0\nexcept ArithmeticError as e:\n    error = e\n"
 
 ATTACKS = [
+    pytest.param(
+        "from typing import Type\n_inst = 1\nT = Type['A']\nT.$_inst = True\nloot = type(T('X', (), {}))",
+        "attribute-write",
+        id="alias of type that is called",
+    ),
     # What is imported.
     pytest.param("import $os\nloot = os", "import", id="import"),
     pytest.param("import $os.path as p\nloot = p", "import", id="submodule"),

@@ -51,6 +51,11 @@ UNSEEN = [
     pytest.param("loot = type(type(1))", TypeError, id="class of a class"),
     pytest.param("make = type\nloot = type(make('X', (), {}))", TypeError, id="class by a renamed type"),
     pytest.param("loot = type(type[int]('X', (), {}))", TypeError, id="class by a generic alias"),
+    pytest.param(
+        "from typing import Type\nT = Type['B']\nsetattr(T, '_in' + 'st', True)\nloot = type(T('X', (), {}))",
+        TypeError,
+        id="class by typing.Type",
+    ),
     pytest.param("base = [type][0]\nclass A(base): pass\nloot = type(A)", TypeError, id="metaclass"),
     pytest.param(
         "from abc import ABC\nclass A(ABC): pass\nloot = type(type(A))",
@@ -151,7 +156,7 @@ HARMLESS = [
     pytest.param("type(1) is int, type('').__name__, type(None)", (True, "str", type(None)), id="type"),
     pytest.param("isinstance(int, type), issubclass(int, type)", (True, False),
                  id="instances of type"),
-    pytest.param("isinstance(1, type | int), isinstance(1, (str, type))", (True, False), id="type in a union"),
+    pytest.param("isinstance(1, type | int), isinstance(1, (str, type))", (True, False), id="type in unions"),
     pytest.param("getattr(1, 'real'), getattr(1, 'x', 2)", (1, 2), id="getattr"),
     pytest.param("'{:>{}} {a.real} {b[x]}'.format(1, 3, a=2, b={'x': 3})", "  1 2 3", id="template"),
     pytest.param("'{0[a.b]}'.format({'a.b': 1})", "1", id="template with a key"),
