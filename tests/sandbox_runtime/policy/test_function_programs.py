@@ -6,10 +6,14 @@ import builtins
 
 import pytest
 
-from tests.sandbox_runtime.policy import function_corpus_code, function_corpus_data, function_corpus_text
 from tests.sandbox_runtime.policy.function_cases import assert_function_allowed, evaluate, loaded
+from tests.sandbox_runtime.policy.function_corpus import classes, data, encodings, graphs, money, text
 
-MODULES = {**function_corpus_data.MODULES, **function_corpus_text.MODULES, **function_corpus_code.MODULES}
+MODULES = {
+    name: row
+    for part in (data, money, text, encodings, graphs, classes)
+    for name, row in part.MODULES.items()
+}
 
 
 @pytest.mark.parametrize("name", MODULES)

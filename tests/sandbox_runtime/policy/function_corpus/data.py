@@ -1,22 +1,8 @@
-"""Modules as an agent writes them, of data, money and dates: each with calls and what they return."""
+"""Modules as an agent writes them, of rows and numbers: each with calls and what they return."""
 
 from __future__ import annotations
 
 MODULES: dict[str, tuple[str, dict[str, object]]] = {
-    "fibonacci": (
-        '''
-def calculate_fibonacci(n: int) -> int:
-    """Calculate the nth Fibonacci number."""
-    if n <= 1:
-        return n
-    return calculate_fibonacci(n - 1) + calculate_fibonacci(n - 2)
-
-
-if __name__ == "__main__":
-    print(calculate_fibonacci(10))
-''',
-        {"calculate_fibonacci(10)": 55},
-    ),
     "clean rows": (
         '''
 """Clean rows of a table."""
@@ -140,163 +126,6 @@ def flatten(text: str) -> dict[str, Any]:
 """,
         {'flatten(\'{"a": {"b": [1, 2]}}\')': {"a.b[0]": 1, "a.b[1]": 2}},
     ),
-    "loan": (
-        '''
-from decimal import ROUND_HALF_UP, Decimal, getcontext
-
-getcontext().prec = 28
-CENT = Decimal("0.01")
-
-
-def monthly_payment(principal: str, annual_rate: str, years: int) -> str:
-    """Payment of an annuity loan.
-
-    >>> monthly_payment("1000", "12", 1)
-    '88.85'
-    """
-    p, r, n = Decimal(principal), Decimal(annual_rate) / 1200, years * 12
-    if r == 0:
-        return str((p / n).quantize(CENT, rounding=ROUND_HALF_UP))
-    factor = (1 + r) ** n
-    return str((p * r * factor / (factor - 1)).quantize(CENT, rounding=ROUND_HALF_UP))
-''',
-        {"monthly_payment('1000', '12', 1)": "88.85", "monthly_payment('1200', '0', 1)": "100.00"},
-    ),
-    "cash flow": (
-        """
-def npv(rate: float, cashflows: list[float]) -> float:
-    return sum(cf / (1 + rate) ** t for t, cf in enumerate(cashflows))
-
-
-def irr(cashflows: list[float], low: float = -0.99, high: float = 10.0, *, tolerance: float = 1e-9) -> float:
-    while (high - low) > tolerance:
-        mid = (low + high) / 2
-        if npv(mid, cashflows) > 0: low = mid
-        else: high = mid
-    else:
-        pass
-    return round(mid, 6)
-""",
-        {"irr([-100, 110])": 0.1},
-    ),
-    "portfolio": (
-        """
-from __future__ import annotations
-
-from dataclasses import asdict, dataclass, field
-
-
-@dataclass(frozen=True)
-class Position:
-    symbol: str
-    quantity: float
-    price: float
-
-    @property
-    def value(self) -> float:
-        return self.quantity * self.price
-
-
-@dataclass
-class Portfolio:
-    positions: list[Position] = field(default_factory=list)
-    _cache: dict[str, float] = field(default_factory=dict, repr=False)
-
-    def add(self, position: Position) -> "Portfolio":
-        self.positions.append(position)
-        self._cache.clear()
-        return self
-
-    def weights(self) -> dict[str, float]:
-        if not self._cache:
-            total = sum(p.value for p in self.positions) or 1.0
-            self._cache = {p.symbol: p.value / total for p in self.positions}
-        return self._cache
-
-
-def analyse(rows: list[dict]) -> dict:
-    portfolio = Portfolio()
-    for row in rows:
-        portfolio.add(Position(**row))
-    return {"weights": portfolio.weights(), "first": asdict(portfolio.positions[0])}
-""",
-        {
-            "analyse([dict(symbol='A', quantity=1, price=3), dict(symbol='B', quantity=1, price=1)])": {
-                "weights": {"A": 0.75, "B": 0.25},
-                "first": {"symbol": "A", "quantity": 1, "price": 3},
-            }
-        },
-    ),
-    "currency": (
-        """
-RATES = {"EUR": 1.0, "USD": 1.1, "JPY": 150}
-
-
-class UnknownCurrency(KeyError):
-    def __init__(self, code):
-        super().__init__(code)
-        self.code = code
-
-    def __str__(self):
-        return f"unknown currency: {self.code!r}"
-
-
-def convert(amount, source, target, rates=RATES):
-    for code in (source, target):
-        if code not in rates:
-            raise UnknownCurrency(code)
-    return "{:,.2f} {}".format(amount / rates[source] * rates[target], target)
-
-
-def safe(amount, source, target):
-    try:
-        return convert(amount, source, target)
-    except UnknownCurrency as e:
-        return {"error": str(e), "type": type(e).__name__}
-""",
-        {
-            "safe(1000, 'EUR', 'JPY')": "150,000.00 JPY",
-            "safe(1, 'EUR', 'X')": {"error": "unknown currency: 'X'", "type": "UnknownCurrency"},
-        },
-    ),
-    "workdays": (
-        """
-import datetime as dt
-from datetime import date, timedelta
-
-HOLIDAYS = {date(2024, 1, 1)}
-
-
-def workdays_between(start: str, end: str) -> int:
-    first = dt.datetime.strptime(start, "%Y-%m-%d").date()
-    last = date.fromisoformat(end)
-    days = (first + timedelta(days=i) for i in range((last - first).days + 1))
-    return sum(1 for d in days if d.weekday() < 5 and d not in HOLIDAYS)
-
-
-def to_utc(stamp: str) -> str:
-    return dt.datetime.fromisoformat(stamp).astimezone(dt.timezone.utc).isoformat()
-""",
-        {
-            "workdays_between('2024-01-01', '2024-01-07')": 4,
-            "to_utc('2024-05-01T12:00:00+02:00')": "2024-05-01T10:00:00+00:00",
-        },
-    ),
-    "calendar": (
-        """
-import calendar
-import time
-
-
-def last_friday(year: int, month: int) -> int:
-    return max(week[calendar.FRIDAY] for week in calendar.monthcalendar(year, month))
-
-
-def stamp(seconds: float = 0) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-""",
-        {"last_friday(2024, 5)": 31, "stamp()": "1970-01-01T00:00:00Z"},
-    ),
     "histogram": (
         """
 import bisect
@@ -347,5 +176,97 @@ def token():
             "bootstrap([1, 2, 3], seed=1)": True,
             "token()": (16, "aad03681-8b63-5304-89e0-8ca8f49461b5"),
         },
+    ),
+    "matrix": (
+        """
+from fractions import Fraction
+
+
+def determinant(matrix: list[list[int]]) -> str:
+    rows = [[Fraction(v) for v in row] for row in matrix]
+    n, result = len(rows), Fraction(1)
+    for i in range(n):
+        pivot = next((r for r in range(i, n) if rows[r][i]), None)
+        if pivot is None:
+            return "0"
+        if pivot != i:
+            rows[i], rows[pivot] = rows[pivot], rows[i]
+            result = -result
+        result *= rows[i][i]
+        for r in range(i + 1, n):
+            factor = rows[r][i] / rows[i][i]
+            rows[r] = [a - factor * b for a, b in zip(rows[r], rows[i])]
+    return str(result)
+
+
+transpose = lambda m: [list(c) for c in zip(*m)]
+""",
+        {"determinant([[1, 2], [3, 4]])": "-2", "transpose([[1, 2], [3, 4]])": [[1, 3], [2, 4]]},
+    ),
+    "fibonacci": (
+        '''
+def calculate_fibonacci(n: int) -> int:
+    """Calculate the nth Fibonacci number."""
+    if n <= 1:
+        return n
+    return calculate_fibonacci(n - 1) + calculate_fibonacci(n - 2)
+
+
+if __name__ == "__main__":
+    print(calculate_fibonacci(10))
+''',
+        {"calculate_fibonacci(10)": 55},
+    ),
+    "inventory": (
+        """
+from collections import UserDict, namedtuple
+from operator import attrgetter, methodcaller
+from typing import Literal, Protocol, TypedDict, Generic, TypeVar
+
+Item = namedtuple("Item", ["sku", "count"], defaults=[0])
+V = TypeVar("V")
+
+
+class Priced(Protocol):
+    price: float
+    def total(self) -> float: ...
+
+
+class Row(TypedDict, total=False):
+    sku: str
+    status: Literal["in", "out"]
+
+
+class Store(UserDict):
+    def __missing__(self, key):
+        return Item(key)
+
+    def __setitem__(self, key, item):
+        super().__setitem__(key.upper(), item)
+
+
+class Stack(Generic[V]):
+    def __init__(self) -> None:
+        self._items: list[V] = []
+
+    def push(self, item: V) -> None:
+        self._items.append(item)
+
+    def pop(self) -> V:
+        return self._items.pop()
+
+
+def report(names: list[str]) -> list:
+    store = Store()
+    store["a"] = Item("A", 3)
+    items = [store[n] for n in names]
+    rows: list[Row] = [{"sku": i.sku, "status": "in" if i.count else "out"} for i in items]
+    stack: Stack[Row] = Stack()
+    for row in rows:
+        stack.push(row)
+    best = max(items, key=attrgetter("count"))
+    return [stack.pop(), best.sku, list(map(methodcaller("lower"), names)), getattr(best, "price", None)]
+""",
+        {"report(['A', 'B'])": [{"sku": "B", "status": "out"}, "A", ["a", "b"], None]},
     ),
 }
