@@ -115,6 +115,8 @@ def _binding(subject: str, policy: Policy) -> tuple[str, str]:
 
 
 def _attribute(subject: str, policy: Policy) -> tuple[str, str]:
+    if policy.judges_modules and subject.startswith("_"):
+        return _reserved(subject, policy)
     reason = (
         policy.reasons.get(subject)
         or REFUSED_ATTRIBUTES.get(subject)

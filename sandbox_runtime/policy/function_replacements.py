@@ -94,6 +94,7 @@ class Type(metaclass=_AnyClass):
 
 
 Type.__name__ = Type.__qualname__ = "type"
+Type.__module__ = "builtins"
 
 
 class _Written(enum.EnumMeta):
@@ -129,6 +130,7 @@ class _IntFlag(enum.IntFlag, metaclass=_Written):
 
 for _kind in (_Enum, _IntEnum, _StrEnum, _Flag, _IntFlag):
     _kind.__name__ = _kind.__qualname__ = _kind.__name__.lstrip("_")
+    _kind.__module__ = "enum"
 
 REPLACEMENTS: Mapping[str, object] = {
     "dataclasses.dataclass": _dataclass,

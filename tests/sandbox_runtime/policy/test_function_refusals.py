@@ -94,6 +94,7 @@ def test_admitted(source: str) -> None:
         ("error.$obj", "attribute", "never have named"),
         ("error.$__context__", "underscore", "__cause__"),
         ("x.$register(y)", "attribute", "call the method add"),
+        ("getattr(x, $'__spec__')", "attribute", "table of special names"),
         ("setattr(x, $'__class__', y)", "attribute", "class of an object"),
         ("class A(B, $metaclass=C): pass", "part", "a metaclass"),
         ("$type('A', (), {})", "function", "makes a class"),
