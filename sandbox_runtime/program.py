@@ -37,7 +37,11 @@ _BYTE_ORDER_MARK = "\ufeff"
 _LEVELS_BELOW = 1 if sys.version_info >= (3, 12) else 2
 _RECURSION_LIMIT = sys.getrecursionlimit()
 _WALKS = 60
-_OWN_BUILTINS = {"restricted": policy.restricted_builtins, "plan": policy.plan_builtins}
+_OWN_BUILTINS = {
+    "restricted": policy.restricted_builtins,
+    "plan": policy.plan_builtins,
+    "function": policy.function_builtins,
+}
 _NOT_FLUSHED = 120
 _REFUSED_CALL = "the jail refused a system call"
 

@@ -17,6 +17,8 @@ import pytest
 
 from sandbox_runtime.policy import POLICIES, Allowed, judge
 from sandbox_runtime.policy.builtin_names import PLAN_FUNCTIONS
+from sandbox_runtime.policy.function_imports import IMPORTS
+from sandbox_runtime.policy.function_names import FUNCTION_FUNCTIONS, SPECIAL_BINDINGS
 from sandbox_runtime.policy.plan_names import GIVEN, SESSION_METHODS, STORE_METHODS
 from sandbox_runtime.store import limits
 from sandbox_runtime.store.database import SessionDatabase
@@ -43,6 +45,7 @@ API = (DOCS / "api.md").read_text("utf-8")
 EXECUTION = (DOCS / "execution.md").read_text("utf-8")
 REST = (DOCS / "rest.md").read_text("utf-8")
 PLANS = (DOCS / "plans.md").read_text("utf-8")
+FUNCTIONS = (DOCS / "functions.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
 SHOWN_URL = "http://127.0.0.1:8000"
 ANYTHING = "…"
@@ -335,6 +338,22 @@ def test_what_a_plan_may_say() -> None:
     for allowed in (PLAN_FUNCTIONS, STORE_METHODS, SESSION_METHODS):
         assert tuple(sorted(allowed)) in lists
     assert set(names(table(PLANS, "## The five names and REPLY"))) == GIVEN
+
+
+def test_what_a_function_may_say() -> None:
+    """docs/functions.md names every module and every builtin, and refuses those that are refused."""
+    said = section(FUNCTIONS, "## What a function may say")
+    lists = {tuple(text.split()) for text in re.findall(r"`([^`]+)`", said)}
+    assert tuple(sorted(IMPORTS)) in lists
+    assert tuple(sorted(FUNCTION_FUNCTIONS)) in lists
+    refused = {name for row in table(FUNCTIONS, "## What a function may say") for name in quoted(row[2])}
+    assert {"open", "exec", "eval", "compile", "globals", "input", "__new__", "__globals__"} <= refused
+    assert refused.isdisjoint({*FUNCTION_FUNCTIONS, *SPECIAL_BINDINGS})
+
+
+def quoted(text: str) -> list[str]:
+    """What stands between backticks."""
+    return re.findall(r"`([^`]+)`", text)
 
 
 async def test_the_planner_that_is_shown() -> None:

@@ -2,6 +2,7 @@
 
 from sandbox_runtime.policy.builtin_names import plan_builtins, restricted_builtins
 from sandbox_runtime.policy.findings import Finding, describe, findings
+from sandbox_runtime.policy.function_builtins import function_builtins
 from sandbox_runtime.policy.judge import judge
 from sandbox_runtime.policy.literals import foreign_literals
 from sandbox_runtime.policy.plan_names import SESSION_METHODS, STORE_METHODS
@@ -28,6 +29,7 @@ __all__ = [
     "describe",
     "findings",
     "foreign_literals",
+    "function_builtins",
     "judge",
     "plan_builtins",
     "restricted_builtins",

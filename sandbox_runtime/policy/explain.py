@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from sandbox_runtime.policy.attribute_names import REFUSED_ATTRIBUTES, REFUSED_PREFIXES
 from sandbox_runtime.policy.builtin_names import ALLOWED_FUNCTIONS, REFUSED_BUILTINS
-from sandbox_runtime.policy.rules import Violation
 from sandbox_runtime.policy.shape import Policy
 from sandbox_runtime.policy.source import column, token_column
 from sandbox_runtime.policy.verdict import Rejected
+from sandbox_runtime.policy.violation import Violation
 
 _MAX_SHOWN = 80
 
@@ -48,6 +48,8 @@ _CONSTRUCTS: Mapping[str, tuple[str, str]] = {
     "TemplateStr": ("a t-string", "use an f-string"),
     "Import": ("an import", "remove it"),
     "ImportFrom": ("an import", "remove it"),
+    "ClassDef.keywords": ("a metaclass", "derive from ABC, Enum or another class"),
+    "ClassDef.bases": ("a class derived from type", "derive from another class"),
     "FunctionDef.decorator_list": ("a decorator", "call the outer function by hand: f = wrap(f)"),
     "comprehension.is_async": ("an async comprehension", "write a plain comprehension"),
     "FormattedValue.conversion": ("the conversion of a field in an f-string", "leave out !r, !a and ="),
@@ -85,11 +87,21 @@ def _construct(subject: str, _policy: Policy) -> tuple[str, str]:
     return f"{phrase} ({subject})", remedy
 
 
-def _underscore(subject: str, _policy: Policy) -> tuple[str, str]:
+def _underscore(subject: str, policy: Policy) -> tuple[str, str]:
+    if policy.judges_modules:
+        return _reserved(subject, policy)
     remedy = (
         "drop the test: this is always the main program" if subject == "__name__" else "choose another name"
     )
     return f"the name '{subject}': names may not begin with an underscore", remedy
+
+
+def _reserved(subject: str, policy: Policy) -> tuple[str, str]:
+    if subject.endswith("__"):
+        reason = policy.reasons.get(subject, "it is not in the table of special names")
+        return f"the special name '{subject}': {reason}", "use the methods of operators and statements"
+    reason = policy.reasons.get(subject, "this module never assigns it, so it is another's")
+    return f"the private attribute '{subject}': {reason}", "use a public method"
 
 
 def _name(subject: str, policy: Policy) -> tuple[str, str]:
@@ -97,11 +109,14 @@ def _name(subject: str, policy: Policy) -> tuple[str, str]:
     return f"the name '{subject}': {reason}", _WHAT_THERE_IS
 
 
-def _binding(subject: str, _policy: Policy) -> tuple[str, str]:
-    return f"binding the name '{subject}': the runtime supplies it", "choose another name for the variable"
+def _binding(subject: str, policy: Policy) -> tuple[str, str]:
+    reason = policy.reasons.get(subject, "the runtime supplies it")
+    return f"binding the name '{subject}': {reason}", "choose another name for the variable"
 
 
 def _attribute(subject: str, policy: Policy) -> tuple[str, str]:
+    if policy.judges_modules and subject.startswith("_"):
+        return _reserved(subject, policy)
     reason = (
         policy.reasons.get(subject)
         or REFUSED_ATTRIBUTES.get(subject)
@@ -127,9 +142,13 @@ def _function(subject: str, policy: Policy) -> tuple[str, str]:
     return f"calling '{subject}': {reason}", "call one of the functions in the table"
 
 
-def _import(subject: str, _policy: Policy) -> tuple[str, str]:
+def _import(subject: str, policy: Policy) -> tuple[str, str]:
+    known = (subject, subject.partition(".")[0])
+    reason = next(
+        (policy.reasons[key] for name in known if (key := f"import {name}") in policy.reasons), None
+    )
     return (
-        f"the import of '{subject}': it is not in the table of imports",
+        f"the import of '{subject}': {reason or 'it is not in the table of imports'}",
         "remove it and use the allowed builtins",
     )
 

@@ -15,8 +15,8 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sandbox_runtime.policy.rules import Violation
 from sandbox_runtime.policy.shape import words
+from sandbox_runtime.policy.violation import Violation
 from sandbox_runtime.policy.walk import walk
 
 _MIN_TEXT = 3  # characters; shorter words are everywhere

@@ -6,34 +6,29 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
-from typing import NamedTuple
 
+from sandbox_runtime.policy.function_rules import (
+    ASKED,
+    ModuleFacts,
+    admits_underscore,
+    module_facts,
+    module_violations,
+)
 from sandbox_runtime.policy.shape import Policy
-from sandbox_runtime.policy.walk import Placed, normal, walk
-
-
-class Violation(NamedTuple):
-    """What is refused, by which rule, at which 1-based line and 0-based byte.
-
-    The tree tells where an attribute ends but not where its name begins, so for those ``byte`` is the last
-    of the token (``at_end``), elsewhere the first. Tokens do not overlap: the order of the bytes is the order
-    of the source either way, which the order of the fields in a node is not.
-    """
-
-    line: int
-    byte: int
-    rule: str
-    subject: str
-    at_end: bool = False
+from sandbox_runtime.policy.violation import Violation, at_attribute
+from sandbox_runtime.policy.walk import Identifier, Placed, normal, walk
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the rules need to know of the whole tree: names it binds, and ids of attributes it calls."""
+    """What the rules need to know of the whole tree: names it binds, and ids of attributes it calls. Of a
+    module of functions more."""
 
     bound: frozenset[str]
     called: frozenset[int]
+    module: ModuleFacts | None
 
 
 _Rule = Callable[[Placed, Policy, _Facts], Iterator[Violation]]
@@ -44,8 +39,12 @@ _MAX_DIGITS = 9
 def first_violation(tree: ast.Module, policy: Policy) -> Violation | None:
     """The violation that stands first in the source. Time and memory are linear in the size of the tree."""
     places = [place for place in walk(tree) if not _is_plain(place, policy)]
-    facts = _gather(places)
-    found = (violation for place in places for violation in _violations(place, policy, facts))
+    facts = _gather(places, policy)
+    found: Iterator[Violation] = (
+        violation for place in places for violation in _violations(place, policy, facts)
+    )
+    if facts.module:
+        found = chain(found, module_violations(places, policy, facts.module))
     return min(found, key=itemgetter(0, 1), default=None)
 
 
@@ -56,12 +55,13 @@ def _is_plain(place: Placed, policy: Policy) -> bool:
     return (
         not place.identifiers
         and kind not in _RULES
+        and not (policy.judges_modules and kind in ASKED)
         and name in policy.nodes
         and name not in policy.absent_parts
     )
 
 
-def _gather(places: list[Placed]) -> _Facts:
+def _gather(places: list[Placed], policy: Policy) -> _Facts:
     bound: set[str] = set()
     called: set[int] = set()
     for node, _, _, identifiers in places:
@@ -72,7 +72,8 @@ def _gather(places: list[Placed]) -> _Facts:
             bound.update(normal(alias.name) for alias in node.names if not alias.asname)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             called.add(id(node.func))
-    return _Facts(frozenset(bound), frozenset(called))
+    module = module_facts(places) if policy.judges_modules else None
+    return _Facts(frozenset(bound), frozenset(called), module)
 
 
 def _violations(place: Placed, policy: Policy, facts: _Facts) -> Iterator[Violation]:
@@ -81,7 +82,7 @@ def _violations(place: Placed, policy: Policy, facts: _Facts) -> Iterator[Violat
         yield Violation(place.line, place.byte, "node", kind)
         return
     yield from _absent_parts(place, policy.absent_parts.get(kind, ()))
-    yield from _identifiers(place, policy)
+    yield from _identifiers(place, policy, facts)
     rule = _RULES.get(type(place.node))
     if rule:
         yield from rule(place, policy, facts)
@@ -96,15 +97,22 @@ def _absent_parts(place: Placed, fields: tuple[str, ...]) -> Iterator[Violation]
             yield Violation(line, byte, "part", f"{type(place.node).__name__}.{field}")
 
 
-def _identifiers(place: Placed, policy: Policy) -> Iterator[Violation]:
-    for text, binds in place.identifiers:
-        if isinstance(place.node, ast.Attribute):
-            if text.startswith("_"):
-                yield _at_attribute(place.node, "underscore", text)
-        elif text.startswith("_") and text != "_":
-            yield Violation(place.line, place.byte, "underscore", text)
-        elif binds and not policy.bindable_names.admits(text):
+def _identifiers(place: Placed, policy: Policy, facts: _Facts) -> Iterator[Violation]:
+    for identifier in place.identifiers:
+        text = identifier.text
+        if text.startswith("_") and not _admits_underscore(place.node, identifier, policy, facts):
+            if isinstance(place.node, ast.Attribute):
+                yield at_attribute(place.node, "underscore", text)
+            else:
+                yield Violation(place.line, place.byte, "underscore", text)
+        elif identifier.binds and not policy.bindable_names.admits(text):
             yield Violation(place.line, place.byte, "binding", text)
+
+
+def _admits_underscore(node: ast.AST, identifier: Identifier, policy: Policy, facts: _Facts) -> bool:
+    if facts.module:
+        return admits_underscore(node, identifier, policy, facts.module)
+    return identifier.text == "_" and not isinstance(node, ast.Attribute)
 
 
 def _name(place: Placed, policy: Policy, facts: _Facts) -> Iterator[Violation]:
@@ -127,11 +135,7 @@ def _attribute(place: Placed, policy: Policy, facts: _Facts) -> Iterator[Violati
     else:
         rule, table = "attribute", policy.attributes
     if not table.admits(text):
-        yield _at_attribute(node, rule, text)
-
-
-def _at_attribute(node: ast.Attribute, rule: str, text: str) -> Violation:
-    return Violation(node.end_lineno or node.lineno, (node.end_col_offset or 1) - 1, rule, text, at_end=True)
+        yield at_attribute(node, rule, text)
 
 
 def _call(place: Placed, policy: Policy, _facts: _Facts) -> Iterator[Violation]:

@@ -41,7 +41,8 @@ NameTable = Only | AllBut
 class Policy:
     """One named, versioned set of tables. Names in them are NFKC-normalised, nodes are ``ast`` class names.
 
-    A name that begins with an underscore is refused whatever the tables say, except a variable ``_``.
+    A name that begins with an underscore is refused whatever the tables say, except a variable ``_``, unless
+    the policy ``judges_modules``.
     A change in any table needs a new ``version``: what was judged under the old one may be cached.
     """
 
@@ -72,6 +73,15 @@ class Policy:
     """Plain names that may be called, ``name(...)``."""
     imports: Mapping[str, NameTable] = field(default_factory=dict)
     """Module, with its dots -> the names that may be taken from it by ``from module import name``."""
+    judges_modules: bool = False
+    """The text is a module of functions: private names may be used, special ones by the next three tables,
+    and the rules of ``function_rules`` hold beside the tables."""
+    special_bindings: NameTable = Only()
+    """Names with two underscores on both sides that may be bound, methods of classes for most."""
+    special_names: NameTable = Only()
+    """Those that may be read as variables."""
+    special_attributes: NameTable = Only()
+    """Those that may be read as attributes."""
     conversions: frozenset[str] = frozenset()
     """Conversions that a field of an f-string may ask for, of ``s``, ``r`` and ``a``."""
     max_format_number: int | None = 0

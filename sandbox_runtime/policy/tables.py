@@ -4,6 +4,8 @@
 ``restricted``  calculation over ``data``: functions, loops, comprehensions, match and exceptions over the
                 built-in types; no imports, classes, generators, async code or underscore names.
 ``plan``        what a planner writes for one shape of request: see plan_table.
+``function``    the module of a loaded function, ordinary Python over an allow-list of the standard library:
+                see function_table.
 
 The table is a filter for correctness and a first fence. What it lets through still runs in the jail.
 """
@@ -15,6 +17,7 @@ from types import MappingProxyType
 
 from sandbox_runtime.policy.attribute_names import ATTRIBUTES
 from sandbox_runtime.policy.builtin_names import NOT_ALLOWED_BUILTINS
+from sandbox_runtime.policy.function_table import FUNCTION
 from sandbox_runtime.policy.plan_table import PLAN
 from sandbox_runtime.policy.shape import AllBut, Only, Policy, words
 
@@ -130,5 +133,5 @@ RESTRICTED = Policy(
 )
 
 POLICIES: Mapping[str, Policy] = MappingProxyType(
-    {policy.name: policy for policy in (PROGRAM, RESTRICTED, PLAN)}
+    {policy.name: policy for policy in (PROGRAM, RESTRICTED, PLAN, FUNCTION)}
 )
