@@ -53,10 +53,19 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Use a key that has `scope`, or have one made.",
         ("scope",),
     ),
+    errors.UploadRefused: Advice(
+        "What lies where a module belongs is not read, or not replaced. `reason` is `link`, `not_a_file`, "
+        "`not_a_directory`, `hard_link`, `owner`, `writable`, `unreadable` or, of an upload, `count`.",
+        "Follow `detail`.",
+        ("reason",),
+    ),
     errors.NotFound: Advice("Nothing is served at this path.", "Check the path."),
     errors.Conflict: Advice("What is there stands against the request.", "Follow `detail`."),
     errors.IdempotencyConflict: Advice(
         "A request with the same `Idempotency-Key` still runs.", "Wait, and send the same request again."
+    ),
+    errors.PreconditionFailed: Advice(
+        "What is there is not what `If-Match` names.", "Read it again, and decide on what it is now."
     ),
     errors.MethodNotAllowed: Advice(
         "The path is served, for other methods.", "Use a method that the `Allow` header names."

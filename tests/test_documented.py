@@ -187,8 +187,9 @@ def test_every_preference_and_type_of_patch() -> None:
 
 def test_every_code_that_a_session_answers_with() -> None:
     """In docs/rest.md, with its status, and no other. The built-in planner's programs write only where they
-    may, what policies refuse is another service's, and a plan is refused only to another planner."""
-    others = {"policy_refused", "internal_error", "plan_refused", "not_ready"}
+    may, what policies and uploads refuse is another service's, and a plan is refused only to another
+    planner."""
+    others = {"policy_refused", "upload_refused", "internal_error", "plan_refused", "not_ready"}
     kinds = {kind.code: kind.status for kind in (*KINDS.values(), *STORE_KINDS.values())}
     rows = table(REST, "## Errors that matter")
     documented = {name: int(row[1]) for name, row in zip(names(rows), rows, strict=True)}

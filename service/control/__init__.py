@@ -1,1 +1,1 @@
-"""The control database: keys, how much each is used, and the audit log. SQLite, or PostgreSQL."""
+"""The control database: keys, how much each is used, functions, and the audit log. SQLite, or PostgreSQL."""

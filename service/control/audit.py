@@ -7,7 +7,7 @@ recorded is also logged, with its seal: a log kept elsewhere shows later that th
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -41,14 +41,23 @@ class AuditLog:
         _tell(entry)
         return entry
 
-    async def recorded(self, event: Event, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def recorded(
+        self,
+        event: Event,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        about: Callable[[T], Mapping[str, object]] | None = None,
+    ) -> T:
         """What ``work`` returns, recorded in the same transaction: there is no change without its entry. No
         other recorded work runs meanwhile. When it raises a RequestError, which it must do before it changes
-        anything, that is recorded as the outcome, and raised."""
+        anything, that is recorded as the outcome, and raised. ``about``: what else to record of what it
+        returns."""
         async with self._database.writing() as connection:
             head = await self._head(connection)
             try:
-                done: T | RequestError = await work(connection)
+                result = await work(connection)
+                done: T | RequestError = result
+                if about is not None:
+                    event = replace(event, detail={**event.detail, **about(result)})
             except RequestError as error:
                 done, event = error, replace(event, outcome=kind_of(error).code)
             entry = await self._add(connection, head, event)

@@ -97,5 +97,7 @@ def _at_the_end(key: bytes, head: Head, verdict: Verdict, changes: int) -> str |
     if head.seal != verdict.seal:
         return f"the head was changed: it is not the seal of entry {count}"
     if changes and not count:
-        return f"entry 1 is missing: keys were changed {changes} times, and none of it is recorded"
+        return (
+            f"entry 1 is missing: keys or functions were changed {changes} times, and none of it is recorded"
+        )
     return None

@@ -1,4 +1,4 @@
-"""The control database, opened: one object for keys, usage and audit log."""
+"""The control database, opened: one object for keys, functions, usage and audit log."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from service.control.database import Database
 from service.control.keys import KeyStore
 from service.control.refusal import ControlRefused
 from service.control.usage import UsageStore
+from service.functions.registry import Registry
 from service.settings import Settings
 
 
@@ -23,6 +24,7 @@ class Control:
     """What a process does with the control database."""
 
     keys: KeyStore
+    functions: Registry
     usage: UsageStore
     audit: AuditLog
     database: Database
@@ -47,6 +49,7 @@ async def open_control(settings: Settings, *, must_seal: bool = True) -> AsyncIt
     database = Database(settings.database_url)
     try:
         audit = AuditLog(database, key)
-        yield Control(KeyStore(database, audit), UsageStore(database), audit, database, key)
+        keys, functions = KeyStore(database, audit), Registry(database, audit)
+        yield Control(keys, functions, UsageStore(database), audit, database, key)
     finally:
         await database.close()

@@ -21,6 +21,7 @@ from service.control.audit import AuditLog
 from service.control.database import Database
 from service.control.key_rows import key_of, row_of
 from service.control.key_rules import check_overlap, check_spec, state_of
+from service.control.revision import next_revision
 from service.control.seals import Event
 from service.control.tables import KEYS, REVISION
 from service.errors import Conflict, NotFound
@@ -124,13 +125,8 @@ async def _get(connection: AsyncConnection, key_id: str) -> Key:
     return key_of(row)
 
 
-async def _next_revision(connection: AsyncConnection) -> int:
-    statement = update(REVISION).values(number=REVISION.c.number + 1).returning(REVISION.c.number)
-    return int((await connection.execute(statement)).scalar_one())
-
-
 async def _add(connection: AsyncConnection, spec: KeySpec, new: NewKey) -> Key:
-    key = Key(new.id, spec, new.digest, time.time(), await _next_revision(connection))
+    key = Key(new.id, spec, new.digest, time.time(), await next_revision(connection))
     await connection.execute(insert(KEYS).values(row_of(key)))
     return key
 
@@ -145,7 +141,7 @@ async def _rotate(connection: AsyncConnection, key_id: str, overlap: float) -> t
     changed = replace(
         key,
         digest=new.digest,
-        revision=await _next_revision(connection),
+        revision=await next_revision(connection),
         rotated=now,
         previous=key.digest if overlap else None,
         previous_until=now + overlap if overlap else None,
@@ -158,7 +154,7 @@ async def _revoke(connection: AsyncConnection, key_id: str) -> Key:
     key = await _get(connection, key_id)
     if key.revoked is not None:
         return key
-    revoked = replace(key, revision=await _next_revision(connection), revoked=time.time())
+    revoked = replace(key, revision=await next_revision(connection), revoked=time.time())
     await _put(connection, revoked)
     return revoked
 

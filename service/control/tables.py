@@ -8,14 +8,20 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Date,
     Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
     Table,
     Text,
+    true,
 )
 
 METADATA = MetaData()
@@ -41,12 +47,66 @@ KEYS = Table(
     Column("revoked", Float(53)),
 )
 
-# One row. Who changes a key takes the next number first, and so waits for whoever is about to change another.
+# One row. Who changes a key or a function takes the next number first, and so waits for whoever is about to
+# change another.
 REVISION = Table(
     "lars_revision",
     METADATA,
     Column("one", SmallInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
+)
+
+# Texts of modules by their SHA-256, each once. Triggers refuse UPDATE and DELETE, as they do of versions.
+SOURCES = Table(
+    "lars_sources",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("size", Integer, nullable=False),  # bytes of it in UTF-8
+)
+
+FUNCTION_VERSIONS = Table(
+    "lars_function_versions",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", Text, ForeignKey(SOURCES.c.digest), nullable=False),
+    Column("signature", Text, nullable=False),  # JSON
+    Column("created", Float(53), nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+
+# A function that was unloaded stays, so that who asks for changes sees it go, and its versions go on.
+FUNCTIONS = Table(
+    "lars_functions",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("module", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("canary", Integer),
+    Column("canary_weight", Integer),  # percent
+    Column("loaded", Boolean, nullable=False),
+    Column("created", Float(53), nullable=False),
+    Column("updated", Float(53), nullable=False),
+    Column("revision", BigInteger, nullable=False, unique=True),
+    Column("owner", Text, nullable=False),
+    *(
+        ForeignKeyConstraint(
+            ["hash", "name", version], [FUNCTION_VERSIONS.c[name] for name in ("hash", "name", "version")]
+        )
+        for version in ("version", "canary")
+    ),
+)
+Index(
+    "lars_functions_path",
+    FUNCTIONS.c.path,
+    unique=True,
+    sqlite_where=FUNCTIONS.c.loaded == true(),
+    postgresql_where=FUNCTIONS.c.loaded == true(),
 )
 
 USAGE = Table(

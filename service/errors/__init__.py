@@ -13,9 +13,11 @@
     │   │   ├── KeyRevoked
     │   │   └── KeyExpired
     │   ├── ScopeMissing
+    │   ├── UploadRefused
     │   ├── NotFound
     │   ├── Conflict
     │   │   └── IdempotencyConflict
+    │   ├── PreconditionFailed
     │   ├── MethodNotAllowed
     │   ├── RequestTimeout
     │   ├── PayloadTooLarge
@@ -72,8 +74,10 @@ from service.errors.request import (
     NotFound,
     PayloadTooLarge,
     PolicyRefused,
+    PreconditionFailed,
     RequestTimeout,
     UnsupportedMediaType,
+    UploadRefused,
     UriTooLong,
     ValidationFailed,
 )
@@ -124,6 +128,7 @@ __all__ = [
     "PlanRefused",
     "PlannerRequired",
     "PolicyRefused",
+    "PreconditionFailed",
     "QueueTimeout",
     "RateLimited",
     "RequestError",
@@ -137,6 +142,7 @@ __all__ = [
     "TryLater",
     "Unauthorized",
     "UnsupportedMediaType",
+    "UploadRefused",
     "UriTooLong",
     "ValidationFailed",
     "WorkerLost",

@@ -28,8 +28,10 @@ from service.errors.request import (
     NotFound,
     PayloadTooLarge,
     PolicyRefused,
+    PreconditionFailed,
     RequestTimeout,
     UnsupportedMediaType,
+    UploadRefused,
     UriTooLong,
     ValidationFailed,
 )
@@ -58,6 +60,9 @@ class Kind:
     title: str
 
 
+# A session's store says it of a record, the service of a function: one meaning, one code.
+_PRECONDITION: Final = Kind(412, "precondition_failed", "Precondition failed")
+
 KINDS: Final[Mapping[type[LarsError], Kind]] = {
     BadRequest: Kind(400, "bad_request", "Bad request"),
     MalformedJson: Kind(400, "malformed_json", "The body is not JSON"),
@@ -68,11 +73,13 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     KeyExpired: Kind(401, "key_expired", "The key has expired"),
     ScopeMissing: Kind(403, "scope_missing", "The key is not for this"),
     PolicyRefused: Kind(403, "policy_refused", "The policy refused the program"),
+    UploadRefused: Kind(403, "upload_refused", "The upload was refused"),
     NotFound: Kind(404, "not_found", "Not found"),
     MethodNotAllowed: Kind(405, "method_not_allowed", "Method not allowed"),
     RequestTimeout: Kind(408, "request_timeout", "The request came too slowly"),
     Conflict: Kind(409, "conflict", "Conflict"),
     IdempotencyConflict: Kind(409, "idempotency_conflict", "The same request is running"),
+    PreconditionFailed: _PRECONDITION,
     PayloadTooLarge: Kind(413, "payload_too_large", "Payload too large"),
     UriTooLong: Kind(414, "uri_too_long", "The URI is too long"),
     UnsupportedMediaType: Kind(415, "unsupported_media_type", "Unsupported media type"),
@@ -107,7 +114,7 @@ STORE_KINDS: Final[Mapping[str, Kind]] = {
         Kind(409, "duplicate_id", "The id is taken"),
         Kind(409, "patch_conflict", "The patch does not fit"),
         Kind(409, "session_gone", "The session was deleted"),
-        Kind(412, "precondition_failed", "Precondition failed"),
+        _PRECONDITION,
         Kind(422, "bad_archive", "The archive cannot be read"),
         Kind(422, "bad_json", "The JSON cannot be imported"),
         Kind(422, "bad_record", "The record cannot be stored"),

@@ -37,6 +37,18 @@ class Conflict(RequestError):
     """What is there stands against it."""
 
 
+class PreconditionFailed(RequestError):
+    """What is there is not what If-Match names (RFC 9110 section 13.1.1)."""
+
+
+class UploadRefused(RequestError):
+    """What lies where a module belongs must not be read, or what is to be written must not be. ``reason``:
+    one word for it."""
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail, extra={"reason": reason})
+
+
 class IdempotencyConflict(Conflict):
     """A request with the same Idempotency-Key has not been answered yet."""
 

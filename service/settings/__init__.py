@@ -93,6 +93,7 @@ class Settings:
     session_operation_seconds: float
     session_sync: Literal["full", "normal"]
     uploads_dir: Path
+    uploads_quota: int
     llm_timeout: float
 
     @classmethod

@@ -85,6 +85,13 @@ SESSIONS: tuple[Setting, ...] = (
         ("UPLOADS_DIR",),
     ),
     Setting(
+        "LARS_UPLOADS_QUOTA",
+        "16m",
+        "bytes",
+        "What the modules of one visible_pixel_hash may have together.",
+        parsers.size(1024, 1 << 40),
+    ),
+    Setting(
         "LARS_LLM_TIMEOUT",
         "30",
         "s",

@@ -15,6 +15,7 @@ and the members of its own that its class has:
 
 - policy_refused: ``verdict`` ("rejected"), ``rule``, ``line``, ``column``
 - scope_missing: ``scope``
+- upload_refused: ``reason``, a word
 - malformed_json: ``line``, ``column``
 - payload_too_large, uri_too_long, headers_too_large: ``field``, ``limit``
 - request_timeout: ``field``, ``limit`` in seconds
@@ -48,11 +49,13 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.KeyExpired("it has expired"),
     errors.ScopeMissing("it has the scope rest", scope="execute", who="key:abc"),
     errors.PolicyRefused("import is not allowed", rule="import", line=3, column=1),
+    errors.UploadRefused("x.py is a symbolic link", reason="link"),
     errors.NotFound("nothing is served here"),
     errors.MethodNotAllowed("PUT", ("POST", "GET")),
     errors.RequestTimeout("head", 10, setting="LARS_HEADER_SECONDS"),
     errors.Conflict("the session holds data"),
     errors.IdempotencyConflict(),
+    errors.PreconditionFailed("the function has another version"),
     errors.PayloadTooLarge("code", 10, setting="LARS_MAX_CODE_BYTES", observed=11),
     errors.UriTooLong(32768),
     errors.UnsupportedMediaType("Content-Type is text/plain"),

@@ -120,6 +120,7 @@ def test_defaults() -> None:
         "session_operation_seconds": 300.0,
         "session_sync": "full",
         "uploads_dir": home / ".local/share/lars/uploads",
+        "uploads_quota": 16 * MIB,
         "llm_timeout": 30.0,
     }
 

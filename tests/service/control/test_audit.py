@@ -186,7 +186,7 @@ async def test_a_log_that_was_emptied(control: Control) -> None:
     head = f"UPDATE lars_audit_head SET seq = 0, seal = {zeros}, mac = {nothing}"  # noqa: S608 - ours
     await unlocked(control, "DELETE FROM lars_audit", head)
     fault = (await control.check_audit()).fault
-    assert fault == "entry 1 is missing: keys were changed 1 times, and none of it is recorded"
+    assert fault == "entry 1 is missing: keys or functions were changed 1 times, and none of it is recorded"
 
 
 async def test_a_log_that_was_put_back(control: Control) -> None:

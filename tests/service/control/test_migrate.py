@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -27,6 +28,7 @@ from service.control.upgrade import steps
 from service.errors import ControlUnavailable
 from service.settings import Settings
 from tests.postgresql import Server
+from tests.service.control.functions import load
 from tests.service.control.made import BY, SPEC, rows, run_sql
 from tests.support import wait_until
 
@@ -50,6 +52,27 @@ async def test_from_nothing_and_again(empty: dict[str, str]) -> None:
         await prepare(settings)
         assert len(await control.keys.list()) == 1
         assert await rows(control, f"SELECT version_num FROM {VERSION_TABLE}") == [(migrate.VERSION,)]  # noqa: S608
+
+
+async def test_from_each_version_before(empty: dict[str, str]) -> None:
+    """What was there stays, and what is new can be used."""
+    settings = Settings.from_env(empty)
+    if "LARS_DATABASE_URL" not in empty:
+        migrate._make_file(settings.data_root / "control.db")
+
+    def to_first(connection: Connection) -> None:
+        config = steps()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+
+    async with open_control(settings) as control:
+        async with control.database.writing() as connection:
+            await connection.run_sync(to_first)
+        key, _ = await control.keys.add(SPEC, BY)
+        await prepare(settings)
+        assert await control.keys.list() == (key,)
+        assert (await load(control, "text")).function.revision == key.revision + 1
+        assert (await control.check_audit()).fault is None
 
 
 async def test_five_processes_at_once(empty: dict[str, str]) -> None:
@@ -81,7 +104,7 @@ def test_the_version_is_that_of_the_last_step() -> None:
 async def test_a_newer_database(control: Control, made: dict[str, str]) -> None:
     """Is refused, by the command with one sentence, and stays as it is."""
     await run_sql(control, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - ours
-    with pytest.raises(ControlRefused, match=r"'9999'.*knows up to 0001"):
+    with pytest.raises(ControlRefused, match=r"'9999'.*knows up to 0002"):
         await prepare(Settings.from_env(made))
     process = migrating(made)
     _, said = process.communicate(timeout=PATIENCE)

@@ -24,9 +24,11 @@ Process = subprocess.Popen[str]
 
 
 @contextmanager
-def changers(count: int, rounds: int, environ: dict[str, str]) -> Iterator[list[Process]]:
-    """That many processes which change keys; killed when the block ends."""
-    command = [sys.executable, "-m", "tests.service.control.changer", str(rounds)]
+def changers(
+    count: int, rounds: int, environ: dict[str, str], changer: str = "changer"
+) -> Iterator[list[Process]]:
+    """That many processes which change keys, or something else; killed when the block ends."""
+    command = [sys.executable, "-m", f"tests.service.control.{changer}", str(rounds)]
     settings = {**os.environ, **environ, "LARS_LOG_LEVEL": "error"}
     processes = [
         subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, text=True)

@@ -1,0 +1,194 @@
+"""What each change of a function does, inside its transaction, where nobody else changes anything.
+
+Everything that can be refused is refused before the first write.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.access.principal import Actor
+from service.control.revision import next_revision
+from service.control.seals import plain
+from service.errors import Conflict, NotFound, PreconditionFailed
+from service.functions.function_rows import (
+    at_path,
+    find,
+    find_version,
+    last_version,
+    put_function,
+    put_source,
+    put_version,
+)
+from service.functions.sources import Source
+from service.functions.values import Canary, Function, FunctionSpec, Split, Version
+
+ANY: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What is to be loaded, and who wants it. ``signature``: JSON."""
+
+    spec: FunctionSpec
+    source: Source
+    signature: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """``function`` as it is now; ``version``: the one that has the source that was brought; ``created``:
+    whether that was made now."""
+
+    function: Function
+    version: int
+    created: bool
+
+
+async def load(connection: AsyncConnection, candidate: Candidate, if_match: str | None) -> Loaded:
+    """Its source becomes the current version: the one that has it already, or the next."""
+    spec, source = candidate.spec, candidate.source
+    found = await find(connection, spec.hash, spec.name)
+    _match(found, if_match)
+    await _path_is_free(connection, spec)
+    is_same = found is not None and found.digest == source.digest
+    if found is not None and is_same and found.loaded and found.spec == spec:
+        return Loaded(found, found.version, created=False)
+    who, now = plain(candidate.by.principal), time.time()
+    number = (
+        found.version if found is not None and is_same else await _add_version(connection, candidate, now)
+    )
+    function = Function(
+        spec=spec,
+        version=number,
+        digest=source.digest,
+        signature=found.signature if found is not None and is_same else candidate.signature,
+        canary=found.canary if found is not None and is_same else None,
+        loaded=True,
+        created=found.created if found is not None else now,
+        updated=now,
+        revision=await next_revision(connection),
+        owner=found.owner if found is not None and found.loaded else who,
+    )
+    await put_function(connection, function, is_new=found is None)
+    return Loaded(function, number, created=not is_same)
+
+
+async def stage(connection: AsyncConnection, candidate: Candidate, weight: int) -> Loaded:
+    """Its source becomes the canary: the one that has it already, or the next version."""
+    spec, digest = candidate.spec, candidate.source.digest
+    found = await _loaded(connection, spec.hash, spec.name)
+    if (spec.path, spec.method) != (found.spec.path, found.spec.method):
+        raise Conflict(
+            f"{spec.name} is served at {found.spec.method} {found.spec.path}, and so is its canary; "
+            "load it to change that"
+        )
+    if digest == found.digest:
+        raise Conflict(f"version {found.version} is current and has this very source; bring another")
+    if found.canary is not None and found.canary.digest == digest:
+        canary = replace(found.canary, weight=weight)
+        return Loaded(await _with_canary(connection, found, canary), canary.version, created=False)
+    canary = Canary(
+        await _add_version(connection, candidate, time.time()), weight, digest, candidate.signature
+    )
+    return Loaded(await _with_canary(connection, found, canary), canary.version, created=True)
+
+
+async def unload(connection: AsyncConnection, contract: str, name: str) -> Function:
+    """It is not served any more."""
+    found = await _loaded(connection, contract, name)
+    return await _changed(connection, replace(found, loaded=False, canary=None))
+
+
+async def rollback(connection: AsyncConnection, contract: str, name: str, to: int | None) -> Function:
+    """Another version becomes the current one; the canary, if there is one, ends."""
+    found = await _loaded(connection, contract, name)
+    if to is None and found.version == 1:
+        raise Conflict(f"{name} is at version 1, and there is none before; load another, or unload it")
+    version = await _version(connection, found, found.version - 1 if to is None else to)
+    if version.number == found.version and found.canary is None:
+        return found
+    there = replace(
+        found, version=version.number, digest=version.digest, signature=version.signature, canary=None
+    )
+    return await _changed(connection, there)
+
+
+async def set_canary(connection: AsyncConnection, contract: str, name: str, split: Split | None) -> Function:
+    """A share of the calls goes to another version, or none any more."""
+    found = await _loaded(connection, contract, name)
+    if split is None:
+        return found if found.canary is None else await _with_canary(connection, found, None)
+    if split.version == found.version:
+        raise Conflict(f"version {split.version} is the current one; name another as canary")
+    version = await _version(connection, found, split.version)
+    canary = Canary(version.number, split.weight, version.digest, version.signature)
+    return found if canary == found.canary else await _with_canary(connection, found, canary)
+
+
+async def _loaded(connection: AsyncConnection, contract: str, name: str) -> Function:
+    return served(await find(connection, contract, name), contract, name)
+
+
+def served(found: Function | None, contract: str, name: str) -> Function:
+    """The one that was found. NotFound when it is not loaded."""
+    if found is None:
+        raise NotFound(f"{contract} has no function {name}; load it first")
+    if not found.loaded:
+        raise NotFound(f"{name} of {contract} was unloaded; load it again")
+    return found
+
+
+def _match(found: Function | None, if_match: str | None) -> None:
+    if if_match is None:
+        return
+    if found is None or not found.loaded:
+        raise PreconditionFailed("If-Match names a version, and no such function is loaded; send it without")
+    if if_match not in {ANY, found.digest}:
+        raise PreconditionFailed(
+            f"the function is at version {found.version} with the digest {found.digest}, which is not what "
+            "If-Match names; look at it again"
+        )
+
+
+async def _path_is_free(connection: AsyncConnection, spec: FunctionSpec) -> None:
+    other = await at_path(connection, spec.path)
+    if other is not None and other != (spec.hash, spec.name):
+        raise Conflict(
+            f"the endpoint_path {spec.path} is that of the function {other[1]} of {other[0]}; "
+            "choose another, or unload that one"
+        )
+
+
+async def _version(connection: AsyncConnection, function: Function, number: int) -> Version:
+    spec = function.spec
+    version = await find_version(connection, spec.hash, spec.name, number)
+    if version is None:
+        last = await last_version(connection, spec.hash, spec.name)
+        raise NotFound(f"{spec.name} has no version {number}; it has 1 to {last}")
+    return version
+
+
+async def _add_version(connection: AsyncConnection, candidate: Candidate, now: float) -> int:
+    spec = candidate.spec
+    number = await last_version(connection, spec.hash, spec.name) + 1
+    who = plain(candidate.by.principal)
+    await put_source(connection, candidate.source)
+    version = Version(number, candidate.source.digest, candidate.signature, now, who)
+    await put_version(connection, spec, version)
+    return number
+
+
+async def _with_canary(connection: AsyncConnection, function: Function, canary: Canary | None) -> Function:
+    return await _changed(connection, replace(function, canary=canary))
+
+
+async def _changed(connection: AsyncConnection, function: Function) -> Function:
+    changed = replace(function, updated=time.time(), revision=await next_revision(connection))
+    await put_function(connection, changed, is_new=False)
+    return changed
