@@ -11,7 +11,6 @@ import base64
 import collections
 import datetime
 import enum
-import types
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
@@ -171,8 +170,3 @@ def _key(value: Any) -> Any:
     if isinstance(value, int | float):
         return (int if isinstance(value, int) else float)(value)
     raise NotJson(f"a {type_name(value)} cannot be a key of a JSON object")
-
-
-def is_generator(value: object) -> bool:
-    """Whether it is one of Python's own generators, which can be closed."""
-    return type(value) is types.GeneratorType

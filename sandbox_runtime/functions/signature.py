@@ -40,12 +40,13 @@ class NotUsable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One parameter as a call fills it."""
+    """One parameter as a call fills it. ``form`` is that of each member where it takes all the others."""
 
     name: str
     kind: ParameterKind
     form: Form
     required: bool
+    default: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +114,14 @@ def _slot(parameter: inspect.Parameter, forms: Forms) -> Slot:
         raise NotUsable(f"the parameter {parameter.name}: {error}", parameter.name) from error
     if kind == "varargs":
         form = Many(form, tuple)
-    elif kind == "varkwargs":
-        form = Table(SCALARS[str], form)
     elif parameter.default is None and not isinstance(form, Anything):
         form = Union((form, Nothing()))  # x: int = None, as it was written before there was Optional
     required = parameter.default is parameter.empty and kind not in ("varargs", "varkwargs")
-    return Slot(parameter.name, kind, form, required)
+    return Slot(parameter.name, kind, form, required, parameter.default)
 
 
 def _parameter(slot: Slot, given: inspect.Parameter) -> Parameter:
-    schema = _whole(slot.form)
+    schema = _whole(Table(SCALARS[str], slot.form) if slot.kind == "varkwargs" else slot.form)
     default = None
     if given.default is not given.empty:
         default = plain_value(given.default, _DEFAULT_BYTES)
