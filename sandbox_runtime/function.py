@@ -230,8 +230,12 @@ def _fault(value: object) -> Fault | None:
 
 def _wrong(value: object) -> WrongArgument:
     fields = _members(value, "wrong", WrongArgument.__slots__)
-    texts = [_text(fields[name], name) for name in ("parameter", "message", "expected")]
-    return WrongArgument(*texts, _text_or_none(fields["got"], "got"))
+    return WrongArgument(
+        _text(fields["parameter"], "parameter"),
+        _text(fields["message"], "message"),
+        _text(fields["expected"], "expected"),
+        _text_or_none(fields["got"], "got"),
+    )
 
 
 def _refusal(value: object) -> Refusal | None:

@@ -43,9 +43,7 @@ def members_of(text: bytes | None) -> dict[str, Any]:
     return members
 
 
-def bind(
-    function: Function, members: Mapping[str, Any], query: Query
-) -> tuple[list[Any], dict[str, Any]]:
+def bind(function: Function, members: Mapping[str, Any], query: Query) -> tuple[list[Any], dict[str, Any]]:
     """Positional and keyword arguments of a call. WrongArguments names every one that is wrong, missing or
     unknown."""
     given: dict[str, _Given] = {name: (True, value) for name, value in query.items()}

@@ -69,4 +69,3 @@ def _line_of(call: Any) -> int | None:
 
 def _failed(fault: Fault, *, last: bool = False) -> Outcome:
     return Outcome("function_error", fault, last=last)
-

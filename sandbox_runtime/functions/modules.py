@@ -123,9 +123,7 @@ def _judge(module: Module) -> None:
         raise Failed(Fault("PolicyError", f"there is no policy {module.policy[:100]!r}"))
     verdict = policy.judge(module.text.removeprefix("\ufeff"), rules, max_bytes=module.max_code)
     if isinstance(verdict, policy.Rejected):
-        raise Refused(
-            Refusal(verdict.rule, verdict.message, verdict.line, verdict.column, verdict.remedy)
-        )
+        raise Refused(Refusal(verdict.rule, verdict.message, verdict.line, verdict.column, verdict.remedy))
     if isinstance(verdict, policy.Invalid):
         error = verdict.error
         raise Failed(Fault(type(error).__name__, str(error.msg)[:500], error.lineno))

@@ -24,7 +24,8 @@ from sandbox_runtime.result import encode_result, type_name
 MAX_ITEMS = 100_000  # of a generator, which may have no end
 _EXACT = frozenset((int, float, bool, type(None), str))
 _LISTS = (list, tuple, set, frozenset, collections.deque, range)
-_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_BASES: tuple[Any, ...] = (list, tuple, set, frozenset)
+_VIEWS: tuple[type, ...] = tuple(map(type, ({}.keys(), {}.values(), {}.items())))
 _DEPTH = 200  # below what every reader of JSON takes
 
 
@@ -81,7 +82,9 @@ class _Plain:
             return self._of_iterator(value, depth)
         fields = getattr(type(value), "__dataclass_fields__", None)
         if isinstance(fields, dict):
-            return self._of_dict({name: getattr(value, name) for name in fields if hasattr(value, name)}, depth)
+            return self._of_dict(
+                {name: getattr(value, name) for name in fields if hasattr(value, name)}, depth
+            )
         return _NOTHING
 
     def _of_dict(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
@@ -95,7 +98,7 @@ class _Plain:
         return found
 
     def _of_iterator(self, value: Iterator[Any], depth: int) -> list[Any]:
-        found = []
+        found: list[Any] = []
         for item in value:
             if len(found) >= MAX_ITEMS:
                 raise NotJson(f"the {type_name(value)} has more than {MAX_ITEMS} items")
@@ -110,9 +113,12 @@ class _Plain:
                 text = write(value)
                 self._spend(len(text))
                 return text
-        for base in (bool, int, float, str):
-            if isinstance(value, base):
-                return base.__new__(base, value) if base is not str else str.__str__(value)
+        if isinstance(value, int):
+            return int.__int__(value)
+        if isinstance(value, float):
+            return float.__float__(value)
+        if isinstance(value, str):
+            return str.__str__(value)
         raise NotJson(f"a {type_name(value)} cannot be written as JSON")
 
     def _spend(self, size: int) -> None:
@@ -126,10 +132,11 @@ _NOTHING = object()
 
 def _items(value: Any) -> Iterable[Any]:
     """What it holds, whatever its own methods say."""
-    for base in (list, tuple, set, frozenset):
+    for base in _BASES:
         if isinstance(value, base):
-            return base.__iter__(value)
-    return iter(value)
+            found: Iterable[Any] = base.__iter__(value)
+            return found
+    return list(value)
 
 
 def _decimal(value: Decimal) -> str:
@@ -167,6 +174,8 @@ def _key(value: Any) -> Any:
         return str.__str__(value)
     if type(value) in _EXACT:
         return value
-    if isinstance(value, int | float):
-        return (int if isinstance(value, int) else float)(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
     raise NotJson(f"a {type_name(value)} cannot be a key of a JSON object")

@@ -150,6 +150,6 @@ def _annotation_text(annotation: Any) -> str:
         return ""
     if isinstance(annotation, str):
         return annotation[:MAX_TEXT]
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+    if type(annotation) is not types.GenericAlias and isinstance(annotation, type):
         return str(type.__dict__["__name__"].__get__(annotation))
     return safe_repr(annotation)[:MAX_TEXT].replace("typing.", "")

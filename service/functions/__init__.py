@@ -1,0 +1,1 @@
+"""Functions that callers bring: their files, their versions, and how they are called."""
