@@ -2,8 +2,8 @@
 
     (idle, importing) ──► BIND + directory ──► root = directory, sealed ──► MODULE ──► INSPECT or INVOKE ──► …
 
-A module is judged and run when it is first asked for, and stays: its globals are there at the next call. What a
-function raises is its answer. What may have left this process in doubt is its last answer.
+A module is judged and run when it is first asked for, and stays: its globals are there at the next call. What
+a function raises is its answer. After what may have left this process in doubt, it gives no other.
 """
 
 from __future__ import annotations

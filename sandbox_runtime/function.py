@@ -50,9 +50,9 @@ class Module:
 class Invocation:
     """One call of a function of the module ``digest``.
 
-    ``arguments``: the members of a JSON object, or its JSON text, which keeps integers of any size; ``query``:
-    the texts of a query string. None: there was none. The two are told apart because text is converted
-    from text.
+    ``arguments``: the members of a JSON object, or its JSON text, which keeps integers of any size.
+    ``query``: the texts of a query string. None: there was none. The two are told apart because text is
+    converted from text.
     """
 
     digest: str

@@ -31,7 +31,8 @@ _MANY: dict[object, Any] = {
     collections.deque: collections.deque,
 }
 _TABLES = (dict, _abc.Mapping, _abc.MutableMapping)
-_WRAPPERS = (typing.Required, typing.NotRequired, typing.Final, typing.ClassVar)
+_UNIONS = (typing.Union, types.UnionType)
+_WRAPPERS = (typing.Annotated, typing.Required, typing.NotRequired, typing.Final, typing.ClassVar)
 _ANY = (Any, object)
 _LITERAL = "a Literal of texts, numbers, true, false and None"
 
@@ -57,24 +58,35 @@ class Forms:
             self._depth -= 1
 
     def _of(self, annotation: Any) -> Form:
-        if isinstance(annotation, typing.ForwardRef):
-            annotation = annotation.__forward_arg__
-        if isinstance(annotation, str):
-            return self.of(resolve(annotation, self._namespace))
+        annotation = self._unwrapped(annotation)
         if annotation is None or annotation is types.NoneType:
             return Nothing()
         if any(annotation is each for each in _ANY):
             return Anything()
-        if isinstance(annotation, dataclasses.InitVar):
-            return self.of(annotation.type)
         if isinstance(annotation, typing.TypeVar):
             return self._of_variable(annotation)
-        if isinstance(annotation, typing.NewType):
-            return self.of(annotation.__supertype__)
         origin = typing.get_origin(annotation)
-        if origin is not None:
-            return self._of_generic(annotation, origin, typing.get_args(annotation))
-        return self._of_class(annotation)
+        arguments = typing.get_args(annotation)
+        if origin is None or (not arguments and type(annotation) is not types.GenericAlias):
+            return self._of_class(origin or annotation)  # typing.List is a generic without arguments
+        return self._of_generic(annotation, origin, arguments)
+
+    def _unwrapped(self, annotation: Any) -> Any:
+        """Beneath what says nothing of the form itself, texts among it."""
+        for _ in range(_MAX_DEPTH):
+            if isinstance(annotation, typing.ForwardRef):
+                annotation = annotation.__forward_arg__
+            elif isinstance(annotation, str):
+                annotation = resolve(annotation, self._namespace)
+            elif isinstance(annotation, dataclasses.InitVar):
+                annotation = annotation.type
+            elif isinstance(annotation, typing.NewType):
+                annotation = annotation.__supertype__
+            elif typing.get_origin(annotation) in _WRAPPERS:
+                annotation = typing.get_args(annotation)[0]
+            else:
+                return annotation
+        raise Unresolved("an annotation that is nested too deeply")
 
     def _of_variable(self, variable: typing.TypeVar) -> Form:
         if variable.__constraints__:
@@ -82,24 +94,17 @@ class Forms:
         return Anything() if variable.__bound__ is None else self.of(variable.__bound__)
 
     def _of_generic(self, annotation: object, origin: object, arguments: tuple[Any, ...]) -> Form:
-        if origin is typing.Union or origin is types.UnionType:
+        if origin in _UNIONS:
             return Union(tuple(map(self.of, arguments)))
         if origin is typing.Literal:
-            found = literal(arguments)
-            if found is None:
-                raise Unresolved(f"{safe_repr(annotation)[:60]} is not {_LITERAL}")
-            return found
-        if origin is typing.Annotated or origin in _WRAPPERS:
-            return self.of(arguments[0])
-        if origin is tuple:
-            return self._of_tuple(arguments)
+            return _of_literal(annotation, arguments)
         if origin in _MANY:
             return self._many(origin, self.of(arguments[0]))
         if origin in _TABLES:
-            return self._table(arguments)
+            return Table(self.of(arguments[0]), self.of(arguments[1]))
         if origin is collections.Counter:
             return Table(self.of(arguments[0]), SCALARS[int])
-        return self._of_class(origin)
+        return self._of_tuple(arguments) if origin is tuple else self._of_class(origin)
 
     def _of_tuple(self, arguments: tuple[Any, ...]) -> Form:
         if len(arguments) == 2 and arguments[1] is ...:
@@ -110,12 +115,8 @@ class Forms:
         make = _MANY[origin]
         return Many(item, make, unique=make in (set, frozenset))
 
-    def _table(self, arguments: tuple[Any, ...]) -> Form:
-        key, item = arguments
-        return Table(self.of(key), self.of(item))
-
     def _of_class(self, kind: Any) -> Form:
-        if kind is typing.Tuple or kind is tuple:
+        if kind is tuple or kind is tuple:
             return Many(Anything(), tuple)
         origin = typing.get_origin(kind) or kind  # typing.List without arguments
         if isinstance(origin, type) and origin in SCALARS:
@@ -153,16 +154,21 @@ class Forms:
             record.members[member] = Member(form, needed)
         return record
 
-    def _needed(self, annotation: object, required: bool) -> tuple[Form, bool]:
+    def _needed(self, annotation: Any, required: bool) -> tuple[Form, bool]:
         """Required and NotRequired may hide in a text, where the class could not see them."""
         if isinstance(annotation, typing.ForwardRef):
-            annotation = annotation.__forward_arg__
-        if isinstance(annotation, str):
-            annotation = resolve(annotation, self._namespace)
+            annotation = resolve(annotation.__forward_arg__, self._namespace)
         origin = typing.get_origin(annotation)
         if origin in (typing.Required, typing.NotRequired):
             required = origin is typing.Required
         return self.of(annotation), required
+
+
+def _of_literal(annotation: object, values: tuple[Any, ...]) -> Form:
+    found = literal(values)
+    if found is None:
+        raise Unresolved(f"{safe_repr(annotation)[:60]} is not {_LITERAL}")
+    return found
 
 
 def _dataclass_members(kind: Any) -> dict[str, tuple[object, bool]]:

@@ -17,6 +17,7 @@ class Union(Form):
     when it is nothing else."""
 
     def __init__(self, members: tuple[Form, ...]) -> None:
+        members = tuple(_flat(members))
         self._members = tuple(sorted(members, key=_float_after_int(members)))
         self._of_text = tuple(sorted(self._members, key=lambda member: member.takes_any_text))
         self.takes_any_text = any(member.takes_any_text for member in members)
@@ -52,6 +53,15 @@ class Union(Form):
         raise Mismatch(self.expected, value)
 
 
+def _flat(members: tuple[Form, ...]) -> list[Form]:
+    """Those of unions within, and null once."""
+    inner = [
+        each for member in members for each in (member._members if isinstance(member, Union) else (member,))
+    ]
+    null = [member for member in inner if isinstance(member, Nothing)]
+    return [member for member in inner if not isinstance(member, Nothing)] + null[:1]
+
+
 def _float_after_int(members: tuple[Form, ...]) -> Callable[[Form], bool]:
     has_int = any(isinstance(member, Integer) for member in members)
     return lambda member: has_int and isinstance(member, Float)
@@ -68,7 +78,7 @@ class OneOf(Form):
         names = ", ".join(map(_written, self._values[:20]))
         self.expected = f"one of {names}" if len(choices) <= 20 else f"one of {names}, ..."
 
-    def schema(self, definitions: dict[str, Schema]) -> Schema:
+    def schema(self, _: dict[str, Schema]) -> Schema:
         return {"enum": list(self._values)}
 
     def from_json(self, value: Any) -> Any:

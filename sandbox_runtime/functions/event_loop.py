@@ -42,7 +42,7 @@ def _kind() -> Any:
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
-    """What the coroutine returns or raises; its tasks are cancelled, and the loop is gone, when it is over."""
+    """What the coroutine returns or raises; when it is over, its tasks are cancelled."""
     asyncio, kind = _kind()
     loop = kind()
     try:

@@ -63,7 +63,7 @@ class Anything(Form):
 
     takes_any_text = True
 
-    def schema(self, definitions: dict[str, Schema]) -> Schema:
+    def schema(self, _: dict[str, Schema]) -> Schema:
         return {}
 
     def from_json(self, value: Any) -> Any:
@@ -81,7 +81,7 @@ class Nothing(Form):
 
     expected = "null"
 
-    def schema(self, definitions: dict[str, Schema]) -> Schema:
+    def schema(self, _: dict[str, Schema]) -> Schema:
         return {"type": "null"}
 
     def from_json(self, value: Any) -> None:

@@ -1,7 +1,7 @@
 """The modules that a loaded function may import: all are there before its worker goes where there is none.
 
-A contract's worker imports them itself, between fork and its contract, while nobody waits for it: in the zygote
-they would cost every fork of every other worker (``preload``).
+A contract's worker imports them itself, between fork and its contract, while nobody waits for it: in the
+zygote they would cost every fork of every other worker (``preload``).
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from sandbox_runtime import policy, preload
 # What the policy lets a function import; and what those import only when they are used.
 _MODULES = tuple(
     """
-    abc array asyncio base64 binascii bisect calendar cmath collections collections.abc colorsys contextlib copy
-    csv dataclasses datetime decimal difflib enum fractions functools graphlib hashlib heapq hmac html
-    html.parser ipaddress itertools json math numbers operator pprint random re secrets statistics string struct
-    textwrap time types typing unicodedata uuid weakref zlib
+    abc array asyncio base64 binascii bisect calendar cmath collections collections.abc colorsys contextlib
+    copy csv dataclasses datetime decimal difflib enum fractions functools graphlib hashlib heapq hmac html
+    html.parser ipaddress itertools json math numbers operator pprint random re secrets statistics string
+    struct textwrap time types typing unicodedata uuid weakref zlib
     _strptime linecache locale tracemalloc
     """.split()
 )
 _CODECS = tuple(
     """
     ascii base64_codec cp1250 cp1251 cp1252 cp437 hex_codec idna iso8859_1 iso8859_15 iso8859_2 latin_1 mbcs
-    punycode raw_unicode_escape rot_13 unicode_escape utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le utf_7
-    utf_8 utf_8_sig zlib_codec
+    punycode raw_unicode_escape rot_13 unicode_escape utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le
+    utf_7 utf_8 utf_8_sig zlib_codec
     """.split()
 )
 

@@ -1,4 +1,4 @@
-"""The modules that one worker has: each judged, compiled and run once, in a namespace of its own, which stays."""
+"""The modules that one worker has: each judged, compiled and run once, in a namespace that stays."""
 
 from __future__ import annotations
 

@@ -30,12 +30,8 @@ def resolve(text: str, namespace: Mapping[str, object]) -> Any:
 
 def _value(node: ast.expr, namespace: Mapping[str, object]) -> Any:
     match node:
-        case ast.Constant(value=str() as inner):
-            return resolve(inner, namespace)
-        case ast.Constant(value=None):
-            return None
-        case ast.Constant(value=value) if value is ...:
-            return ...
+        case ast.Constant(value=value) if value is None or value is ... or isinstance(value, str):
+            return resolve(value, namespace) if isinstance(value, str) else value
         case ast.Name(id=name):
             return _named(name, namespace)
         case ast.Attribute(value=ast.Name(id=name), attr=attribute):

@@ -1,14 +1,15 @@
 """What a function returned, as JSON text: what JSON has, and what has one usual way of being written in it.
 
 Dataclasses become objects; sets, tuples, generators and other iterators arrays; dates, times and durations
-their ISO 8601 text; Decimal its text, because a number would be rounded by who reads it; bytes base64; UUID its
-text; a member of an enumeration its value. What else there is, NaN and infinities among it, is refused.
+their ISO 8601 text; Decimal its text, because a number would be rounded by who reads it; bytes base64; UUID
+its text; a member of an enumeration its value. What else there is, NaN and infinities among it, is refused.
 """
 
 from __future__ import annotations
 
 import base64
 import collections
+import dataclasses
 import datetime
 import enum
 import uuid
@@ -80,11 +81,9 @@ class _Plain:
             return [self.of(item, depth) for item in _items(value)]
         if isinstance(value, Iterator):
             return self._of_iterator(value, depth)
-        fields = getattr(type(value), "__dataclass_fields__", None)
-        if isinstance(fields, dict):
-            return self._of_dict(
-                {name: getattr(value, name) for name in fields if hasattr(value, name)}, depth
-            )
+        if dataclasses.is_dataclass(type(value)):
+            names = [field.name for field in dataclasses.fields(value)]
+            return self._of_dict({name: getattr(value, name) for name in names}, depth)
         return _NOTHING
 
     def _of_dict(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:

@@ -27,7 +27,7 @@ class Integer(Form):
 
     expected = "an integer"
 
-    def schema(self, definitions: dict[str, Schema]) -> Schema:
+    def schema(self, _: dict[str, Schema]) -> Schema:
         return {"type": "integer"}
 
     def from_json(self, value: Any) -> int:
@@ -49,7 +49,7 @@ class Float(Form):
 
     expected = "a number"
 
-    def schema(self, definitions: dict[str, Schema]) -> Schema:
+    def schema(self, _: dict[str, Schema]) -> Schema:
         return {"type": "number"}
 
     def from_json(self, value: Any) -> float:
@@ -74,7 +74,7 @@ class Boolean(Form):
 
     expected = "true or false"
 
-    def schema(self, definitions: dict[str, Schema]) -> Schema:
+    def schema(self, _: dict[str, Schema]) -> Schema:
         return {"type": "boolean"}
 
     def from_json(self, value: Any) -> bool:
@@ -94,7 +94,7 @@ class Text(Form):
     expected = "a text"
     takes_any_text = True
 
-    def schema(self, definitions: dict[str, Schema]) -> Schema:
+    def schema(self, _: dict[str, Schema]) -> Schema:
         return {"type": "string"}
 
     def from_json(self, value: Any) -> str:
@@ -114,7 +114,7 @@ class Written(Form):
         self._schema = schema
         self._read = read
 
-    def schema(self, definitions: dict[str, Schema]) -> Schema:
+    def schema(self, _: dict[str, Schema]) -> Schema:
         return dict(self._schema)
 
     def from_json(self, value: Any) -> Any:

@@ -26,8 +26,8 @@ class NotTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Manner(Generic[T]):
-    """How one kind of worker answers: the kinds of its last frame and how each is read (WireError), bytes that
-    a BODY before it may have at most. ``event`` is logged, and ``detail`` told, when it dies under one."""
+    """How one kind of worker answers: the kinds of its last frame and how each is read (WireError), and the
+    ``longest`` BODY before it, in bytes. ``event`` is logged, and ``detail`` told, when it dies."""
 
     answers: Mapping[wire.Kind, Callable[[dict[str, object]], T]]
     longest: int
