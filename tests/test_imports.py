@@ -93,6 +93,7 @@ BROAD_HANDLERS: Mapping[tuple[str, str], str] = {
     ("sandbox_runtime/contract.py", "inspection"): "annotations and defaults are of the module's classes",
     ("sandbox_runtime/functions/calling.py", "invoke"): "arguments are made of the module's classes",
     ("sandbox_runtime/functions/calling.py", "_call"): "the function may raise anything",
+    ("sandbox_runtime/functions/calling.py", "is_sound"): "what the module has broken may raise anything",
     ("sandbox_runtime/functions/failure.py", "fault_of"): "the exception's attributes are the module's",
     ("sandbox_runtime/telling.py", "message_of"): "the exception's __str__ is the program's",
     ("sandbox_runtime/result.py", "encode_result"): "a dict subclass's methods are the program's",

@@ -6,8 +6,10 @@ import inspect
 import time
 from typing import Any
 
+from sandbox_runtime import policy
 from sandbox_runtime.function import Fault, Outcome
 from sandbox_runtime.functions import event_loop
+from sandbox_runtime.functions.annotations import Forms
 from sandbox_runtime.functions.arguments import Query, WrongArguments, bind, members_of
 from sandbox_runtime.functions.failure import fault_of, in_doubt
 from sandbox_runtime.functions.modules import Failed, Loaded, Modules, Refused
@@ -32,7 +34,7 @@ def invoke(modules: Modules, digest: str, name: str, given: tuple[bytes | None, 
     except Failed as error:
         return None, _failed(error.fault, last=error.last)
     except BaseException as error:  # noqa: BLE001 - a class of the module's that an argument is made of
-        return None, _failed(fault_of(error, ""), last=in_doubt(error))
+        return None, _failed(fault_of(error, ""), last=in_doubt(error) or not is_sound())
     return _call(loaded, function.call, (positional, named), limit)
 
 
@@ -44,7 +46,9 @@ def _call(loaded: Loaded, call: Any, arguments: tuple[list[Any], dict[str, Any]]
     except NotJson as error:
         outcome = _failed(Fault(_RESULT, f"the result is not JSON: {error}", _line_of(call)))
     except BaseException as error:  # noqa: BLE001 - the function may raise anything
-        outcome = _failed(fault_of(error, loaded.file), last=in_doubt(error))
+        fault = fault_of(error, loaded.file)
+        # What no line of the module's has raised may be ours, because the module has broken something.
+        outcome = _failed(fault, last=in_doubt(error) or (fault.line is None and not is_sound()))
     else:
         return text, Outcome("ok", run=time.monotonic() - began)
     return None, Outcome(outcome.end, outcome.error, run=time.monotonic() - began, last=outcome.last)
@@ -65,6 +69,17 @@ def _line_of(call: Any) -> int | None:
     """Where the function begins."""
     written = underlying(call)
     return None if written is None else written.__code__.co_firstlineno
+
+
+def is_sound() -> bool:
+    """Whether this process can still do its own work: free Python may have broken what it does it with."""
+    try:
+        integers = Forms({}).of(list[int]).from_json([1])
+        verdict = policy.judge("1", policy.POLICIES["restricted"], max_bytes=10)
+        reads = integers == [1] and isinstance(verdict, policy.Allowed)
+        return reads and json_text({"a": (1, None)}, 100) == b'{"a":[1,null]}'
+    except BaseException:  # noqa: BLE001 - that is the answer
+        return False
 
 
 def _failed(fault: Fault, *, last: bool = False) -> Outcome:

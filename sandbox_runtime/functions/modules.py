@@ -80,7 +80,7 @@ class Modules:
     def __init__(self) -> None:
         self._texts: dict[str, Module] = {}
         self._loaded: dict[str, Loaded] = {}
-        self._own: set[str] = set()  # names in sys.modules that are theirs
+        self._own: dict[str, types.ModuleType] = {}  # those that sys.modules has by their names
 
     def add(self, module: Module) -> None:
         """What the front has sent. It is looked at when it is first asked for."""
@@ -105,15 +105,19 @@ class Modules:
         made = types.ModuleType(module.name)
         vars(made)["__builtins__"] = own_builtins(module.policy)
         vars(made)["__file__"] = file
-        # dataclasses and typing look a class's module up by its name; what has one of its own keeps it.
-        if module.name not in sys.modules or module.name in self._own:
-            sys.modules[module.name] = made
-            self._own.add(module.name)
+        code = _compiled(module, file)
+        before = sys.modules.get(module.name)
+        # dataclasses and typing look a class's module up by its name.
+        sys.modules[module.name] = made
         try:
-            code = compile(module.text.removeprefix("\ufeff"), file, "exec", dont_inherit=True)
             exec(code, vars(made))  # noqa: S102 - judged just now, in the jail
         except BaseException as error:  # noqa: BLE001 - the module may raise anything
             raise Failed(fault_of(error, file), last=True) from None
+        finally:
+            if before is not None and before is not self._own.get(module.name):
+                sys.modules[module.name] = before  # of the library, which goes on under its name
+            else:
+                self._own[module.name] = made
         return Loaded(made, file)
 
 
@@ -121,12 +125,29 @@ def _judge(module: Module) -> None:
     rules = policy.POLICIES.get(module.policy)
     if rules is None:
         raise Failed(Fault("PolicyError", f"there is no policy {module.policy[:100]!r}"))
-    verdict = policy.judge(module.text.removeprefix("\ufeff"), rules, max_bytes=module.max_code)
+    verdict = policy.judge(_source(module), rules, max_bytes=module.max_code)
     if isinstance(verdict, policy.Rejected):
         raise Refused(Refusal(verdict.rule, verdict.message, verdict.line, verdict.column, verdict.remedy))
     if isinstance(verdict, policy.Invalid):
-        error = verdict.error
-        raise Failed(Fault(type(error).__name__, str(error.msg)[:500], error.lineno))
+        raise Failed(_unreadable(verdict.error))
+
+
+def _compiled(module: Module, file: str) -> types.CodeType:
+    """Some errors of syntax (a return outside a function) are the compiler's and not the parser's."""
+    try:
+        return compile(_source(module), file, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise Failed(_unreadable(error)) from error
+    except BaseException as error:  # noqa: BLE001 - constants as long as the memory are folded here
+        raise Failed(fault_of(error, file), last=True) from None
+
+
+def _source(module: Module) -> str:
+    return module.text.removeprefix("\ufeff")
+
+
+def _unreadable(error: SyntaxError) -> Fault:
+    return Fault(type(error).__name__, str(error.msg)[:500], error.lineno)
 
 
 _OWN_BUILTINS: Mapping[str, Callable[[], dict[str, object]]] = {

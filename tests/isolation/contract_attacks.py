@@ -1,6 +1,6 @@
 """The attack table of contract workers: free Python in the worker of one contract, and exactly what it sees.
 
-What is the same for a session's worker is in its table; here is what differs: a contract's directory is not its
+What is the same for a session's worker is in that table; here is what differs: a contract's directory is not its
 own to write in.
 """
 

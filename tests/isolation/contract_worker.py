@@ -82,13 +82,12 @@ class ContractRoom:
         self, text: str, function: str = "f", seconds: float = SECONDS, policy: str = "program"
     ) -> Inspection:
         """In a worker of its own."""
-        work = self.contracts.inspect(
-            contract_of("inspected"),
-            module_of(text, policy=policy),
-            function,
-            time.monotonic() + seconds,
-            self.spent,
-        )
+        return self.inspect_module(module_of(text, policy=policy), function, seconds)
+
+    def inspect_module(self, module: Module, function: str, seconds: float) -> Inspection:
+        """The same of a module that is made already."""
+        deadline = time.monotonic() + seconds
+        work = self.contracts.inspect(contract_of("inspected"), module, function, deadline, self.spent)
         return self._thread.call(work)
 
     def home(self, name: str) -> Path:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program of one line stays one line
 """What unjudged code in one contract's worker can do: to the host, to other contracts, to its front."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program of one line stays one line
 """What a function may return, and what its caller gets of it."""
 
 from __future__ import annotations
@@ -119,8 +120,7 @@ def test_a_generator_of_more_than_the_items_that_are_taken() -> None:
         ("async def f():\n yield 1\n yield 2", [1, 2]),
         ("async def g(): return 1\ndef f(): return g()", 1),
         (
-            "import asyncio\nasync def f():\n try:\n  await asyncio.wait_for(asyncio.sleep(9), 0.001)\n"
-            " except TimeoutError: return 'late'",
+            "import asyncio\nasync def f():\n try: await asyncio.wait_for(asyncio.sleep(9), 0.001)\n except TimeoutError: return 'late'",
             "late",
         ),
         ("import asyncio\nasync def f():\n asyncio.create_task(asyncio.sleep(99))\n return 1", 1),

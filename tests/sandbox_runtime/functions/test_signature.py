@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a program of one line stays one line
 """What is told of a function, and how a call fills its parameters."""
 
 from __future__ import annotations
