@@ -150,13 +150,10 @@ def _unreadable(error: SyntaxError) -> Fault:
     return Fault(type(error).__name__, str(error.msg)[:500], error.lineno)
 
 
-_OWN_BUILTINS: Mapping[str, Callable[[], dict[str, object]]] = {
-    "restricted": policy.restricted_builtins,
-    "plan": policy.plan_builtins,
-}
-
-
 def own_builtins(name: str) -> dict[str, object]:
-    """Fresh ones for one module: what it changes in them it changes for itself."""
-    make = _OWN_BUILTINS.get(name)
-    return make() if make is not None else dict(vars(builtins))
+    """Fresh ones for one module, as the policy ``name`` gives them: what it changes in them it changes for
+    itself."""
+    if policy.POLICIES[name].whole_language:
+        return dict(vars(builtins))
+    make: Callable[[], dict[str, object]] = getattr(policy, f"{name}_builtins")
+    return make()
