@@ -1,7 +1,7 @@
 """The attack table of contract workers: free Python in the worker of one contract, and exactly what it sees.
 
-What is the same for a session's worker is in that table; here is what differs: a contract's directory is not its
-own to write in.
+What is the same for a session's worker is in that table. Here is what differs: a contract's directory is not
+its own to write in.
 """
 
 from __future__ import annotations
