@@ -109,18 +109,23 @@ def new_state(
         await admit(pool, block, values, vocabulary)
 
     files = PlanFiles(settings.data_root, settings.max_plans * _FILES_FOR_EACH)
-    size = PoolSize(idle=0, workers=settings.session_workers + SPARE_WORKERS, queue=settings.queue_size)
     return ServiceState(
         settings,
         replace(settings, execute_policy="restricted"),
         pool,
-        Sessions(Pool(size, prove_first=False, by_shares=False), session_limits(settings)),
-        Contracts(Pool(size, prove_first=False, by_shares=False), contract_limits(settings)),
+        Sessions(_lent(settings, settings.session_workers), session_limits(settings)),
+        Contracts(_lent(settings, settings.contract_workers), contract_limits(settings)),
         planner,
         PlanCache(planner, admit_block, files, settings.max_plans),
         passage,
         control,
     )
+
+
+def _lent(settings: Settings, workers: int) -> Pool:
+    """The pool of workers that are bound for life, of which so many may be bound."""
+    size = PoolSize(idle=0, workers=workers + SPARE_WORKERS, queue=settings.queue_size)
+    return Pool(size, prove_first=False, by_shares=False)
 
 
 def state_of(request: Request) -> ServiceState:

@@ -54,12 +54,12 @@ class _Seat:
 def contract_limits(settings: Settings) -> ContractLimits:
     """From the settings."""
     return ContractLimits(
-        uploads=settings.data_root / "uploads",
+        uploads=settings.uploads_dir,
         spare=settings.data_root / "contracts",
         binding=ContractBinding(settings.memory, settings.max_result_bytes),
-        workers=settings.session_workers,
-        queue=settings.session_queue,
-        rest=settings.session_idle,
+        workers=settings.contract_workers,
+        queue=settings.contract_queue,
+        rest=settings.contract_idle,
     )
 
 

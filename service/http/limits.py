@@ -57,6 +57,6 @@ def open_files() -> int:
 
 def room(settings: Settings, descriptors: int) -> int:
     """Connections for which a front with so many descriptors has room beside its workers'."""
-    bound = 2 * (settings.session_workers + SPARE_WORKERS)  # to sessions, and to contracts
+    bound = settings.session_workers + settings.contract_workers + 2 * SPARE_WORKERS
     workers = settings.max_workers + settings.pool_size + bound
     return max(_FEWEST, descriptors - _OF_WORKER * workers - _OWN)

@@ -119,6 +119,9 @@ def test_defaults() -> None:
         "session_quota": 256 * MIB,
         "session_operation_seconds": 300.0,
         "session_sync": "full",
+        "contract_workers": 32,
+        "contract_queue": 256,
+        "contract_idle": 300.0,
         "uploads_dir": home / ".local/share/lars/uploads",
         "llm_timeout": 30.0,
     }
