@@ -61,7 +61,7 @@ def serve(confine: Iterable[Step]) -> NoReturn:
         if kind is wire.Kind.MODULE:
             modules.add(Module(**body))
         elif kind is wire.Kind.INSPECT:
-            _say(wire.Kind.INSPECTION, inspection(modules, body["digest"], body["function"]))
+            _tell(inspection(modules, body["digest"], body["function"]))
         else:
             _answer(*_invoke(modules, body, binding.max_result))
 
@@ -89,6 +89,16 @@ def _invoke(modules: Modules, body: dict[str, Any], limit: int) -> Answer:
 def _answer(text: bytes | None, outcome: Outcome) -> None:
     message = wire.encode_json(wire.Kind.OUTCOME, outcome)
     job_channel.send(message if text is None else wire.encode(wire.Kind.BODY, text) + message)
+
+
+def _tell(found: Inspection) -> None:
+    """The inspection, where an answer has room for it and JSON can hold it."""
+    try:
+        fits = len(orjson.dumps(found)) <= wire.MAX_ENVELOPE_BYTES
+    except TypeError:  # half of a surrogate pair, or deeper than orjson writes
+        fits = False
+    unfit = Inspection(error=Fault("SignatureError", "what its parameters take is too long to be told"))
+    _say(wire.Kind.INSPECTION, found if fits else unfit)
 
 
 def _say(kind: wire.Kind, value: object) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from sandbox_runtime.function import MAX_WRONG, WrongArgument
 from sandbox_runtime.functions.containers import Wrongs
-from sandbox_runtime.functions.form import Form, Mismatch, Mismatches, shown
+from sandbox_runtime.functions.form import Form, Mismatch, Mismatches, read_json, shown
 from sandbox_runtime.functions.records import MISSING, UNKNOWN, near_name
 from sandbox_runtime.functions.signature import Function, Slot
 
 Query = Mapping[str, str | list[str]]
 _Given = tuple[bool, Any]  # whether it came as text, and what came
 _BODY = "body"
+_LONGEST = 500  # characters of a text about an argument; there may be fifty
 _OBJECT = "a JSON object whose members are the arguments"
 
 
@@ -32,7 +32,7 @@ def members_of(text: bytes | None) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        members = json.loads(text)
+        members = read_json(text.decode())
     except RecursionError as error:
         wrong = WrongArgument(_BODY, "is nested too deeply", _OBJECT)
         raise WrongArguments([wrong]) from error
@@ -99,13 +99,18 @@ def _converted(form: Form, is_text: bool, value: Any) -> Any:
 
 
 def _wrong(name: str, error: Mismatch) -> WrongArgument:
-    where = f"{name[:100]}{error.where}"
+    where, expected = _told(f"{name[:100]}{error.where}"), _told(error.expected)
     if error.value is MISSING:
-        return WrongArgument(where, "is missing", error.expected)
+        return WrongArgument(where, "is missing", expected)
     if error.value is UNKNOWN:
-        return WrongArgument(where, "is no parameter" if not error.where else "is no member", error.expected)
-    return WrongArgument(where, error.why or "does not fit", error.expected, shown(error.value))
+        return WrongArgument(where, "is no parameter" if not error.where else "is no member", expected)
+    return WrongArgument(where, _told(error.why) or "does not fit", expected, shown(error.value))
+
+
+def _told(text: str) -> str:
+    """As an answer has room for it; JSON may hold half of a surrogate pair, and UTF-8 may not."""
+    return text[:_LONGEST].encode("utf-8", "backslashreplace").decode()
 
 
 def _twice(name: str) -> WrongArgument:
-    return WrongArgument(name[:100], "comes twice", "one value: in the query string or in the body")
+    return WrongArgument(_told(name[:100]), "comes twice", "one value: in the query string or in the body")

@@ -11,6 +11,18 @@ Schema = dict[str, object]
 _SHOWN = 100
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def read_json(text: str) -> Any:
+    """The value, with integers of any size, and no NaN. ValueError, RecursionError."""
+    return _DECODER.decode(text)
+
+
 class Mismatch(Exception):
     """A value that does not fit. ``where``: the way from the argument to the value (``.price``, ``[2]``)."""
 
@@ -48,7 +60,7 @@ class Form:
     def from_text(self, text: str) -> Any:
         """The same for a text. What no text of its own stands for is written as JSON."""
         try:
-            value = json.loads(text)
+            value = read_json(text)
         except (ValueError, RecursionError) as error:
             raise Mismatch(f"{self.expected}, written as JSON", text) from error
         return self.from_json(value)

@@ -90,7 +90,7 @@ def signature_of(function: Function, forms: Forms) -> Signature:
     return Signature(
         tuple(_parameter(slot, given[slot.name]) for slot in function.slots),
         _returns(written, forms),
-        (doc or "")[:MAX_TEXT],
+        (doc or "")[:MAX_TEXT].encode("utf-8", "backslashreplace").decode(),
         function.code.co_firstlineno,
         bool(function.code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)),
     )

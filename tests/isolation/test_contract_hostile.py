@@ -72,6 +72,8 @@ IMPORTS: tuple[tuple[str, str, str], ...] = (
     ("hostile-signature", "def f(): ...\nf.__signature__ = 1", "SignatureError"),
     ("wrapped-in-itself", "def f(): ...\nf.__wrapped__ = f", "NotFound"),
     ("too-many-parameters", "exec('def f(' + ','.join(f'a{n}' for n in range(300)) + '): ...')", "NotFound"),
+    ("surrogates", "import enum\nclass A(enum.Enum):\n a = '\\ud800'\ndef f(a: A): ...", "SignatureError"),
+    ("a-description-too-long", "from typing import *\nA = Literal['" + "x" * 400_000 + "']\ndef f(a: A): ...", "SignatureError"),
     ("annotations-that-never-end", "A = list['A']\ndef f(a: A): ...", "SignatureError"),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sandbox_runtime.function import Inspection, Parameter
+from sandbox_runtime.function import Inspection, Outcome, Parameter
 from tests.sandbox_runtime.functions.loaded import Mod
 
 KINDS = """
@@ -90,6 +90,9 @@ def test_a_name_that_is_none_is_answered_with_one_that_is_near() -> None:
     ("body", "message"),
     [
         (b"[1]", "is no object"),
+        (b'{"x": NaN}', "is not read: NaN is no JSON"),
+        (b'{"x": 1', "is not read: "),
+        (b'{"x": "\xff"}', "is not read: 'utf-8' codec"),
         (b"null", "is no object"),
         (b"[" * 100_000 + b"]" * 100_000, "is nested too deeply"),
         (b'{"x": ' + b"9" * 5000 + b"}", "is not read: Exceeds the limit (4300 digits)"),
@@ -98,6 +101,14 @@ def test_a_name_that_is_none_is_answered_with_one_that_is_near() -> None:
 def test_a_body_that_is_no_object_is_the_callers_fault(body: bytes, message: str) -> None:
     [(name, said, _)] = Mod("def f(x: int): ...").wrong(body)
     assert (name, said[: len(message)]) == ("body", message)
+
+
+def test_half_of_a_surrogate_pair_is_told_of_as_an_escape() -> None:
+    module = Mod("def f(x: int, **more: int): ...")
+    wrong = module.wrong(b'{"x": "\\ud800", "\\ud801": "a"}')
+    assert [name for name, _, _ in wrong] == ["x", "more.\\ud801"]
+    _, outcome = module.call("f", b'{"x": "\\ud800", "\\ud801": "a"}')
+    assert Outcome.from_wire(orjson.loads(orjson.dumps(outcome))) == outcome
 
 
 def test_what_came_is_shown_shortened() -> None:

@@ -53,6 +53,26 @@ def test_arguments_come_from_body_and_query(room: ContractRoom) -> None:
     assert (wrong.end, [each.got for each in wrong.wrong]) == ("caller_error", ["'1.5'"])
 
 
+def test_no_argument_ends_the_worker(room: ContractRoom) -> None:
+    """What a caller sends costs the contract nothing that its modules keep."""
+    text = COUNT + "\ndef g(x: int | list[int], *a: int, **k: dict[str, int]): return 1"
+    assert room.call("steady", text).value == 1
+    for sent in (
+        b'{"\\ud800": 1}',
+        b'{"x": "\\ud800"}',
+        b"[" * 200_000,
+        b'{"x": ' + b"[" * 500 + b"]" * 500 + b"}",
+        b'{"x": NaN}',
+        b'{"x": [' + b'"x",' * 100_000 + b"1]}",
+        b"\xff",
+        b"",
+        b'{"' + b"n" * 1_000_000 + b'": 1}',
+        b'{"x": 1, "a": ["' + b"n" * 1_000_000 + b'"], "k": {"k": 1}}',
+    ):
+        assert room.call("steady", text, "g", arguments=sent).end == "caller_error"
+    assert room.call("steady", text).value == 2
+
+
 def test_a_deadline_ends_the_call_and_what_its_module_kept(room: ContractRoom) -> None:
     loop = COUNT + "\ndef g():\n    while True: pass"
     assert room.call("late", loop).value == 1
