@@ -86,14 +86,14 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractRoom]:
 
 @pytest.mark.parametrize(("name", "text", "end"), CALLS, ids=[row[0] for row in CALLS])
 def test_a_call_ends_as_it_must(name: str, text: str, end: str, room: ContractRoom) -> None:
-    said = room.call(name, text, seconds=0.4 if end == "RunTimeout" else 10.0)
+    said = room.call(name, text, seconds=0.25 if end == "RunTimeout" else 10.0)
     assert (said.fault.type if said.fault else said.error or said.end) == end
     assert room.call(name, "def f(x: int) -> int: return x + 1", arguments={"x": 1}) == Said(2)
 
 
 @pytest.mark.parametrize(("name", "text", "kind"), IMPORTS, ids=[row[0] for row in IMPORTS])
 def test_an_import_ends_as_it_must(name: str, text: str, kind: str, room: ContractRoom) -> None:
-    found = room.inspect(text, seconds=0.4 if kind == "TimeoutError" else 10.0)
+    found = room.inspect(text, seconds=0.25 if kind == "TimeoutError" else 10.0)
     assert found.error is not None
     assert found.error.type == kind, found
 
