@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from sandbox_runtime import policy
 from sandbox_runtime.function import Fault, Module
 from sandbox_runtime.functions.annotations import Forms
-from sandbox_runtime.functions.failure import fault_of
+from sandbox_runtime.functions.failure import fault_of, in_doubt
 from sandbox_runtime.functions.library import sha256
 from sandbox_runtime.functions.signature import Function, NotUsable, function_of, underlying
 from sandbox_runtime.job import Refusal
@@ -112,7 +112,7 @@ class Modules:
         try:
             exec(code, vars(made))  # noqa: S102 - judged just now, in the jail
         except BaseException as error:  # noqa: BLE001 - the module may raise anything
-            raise Failed(fault_of(error, file), last=True) from None
+            raise Failed(fault_of(error, file), last=in_doubt(error)) from None
         finally:
             if before is not None and before is not self._own.get(module.name):
                 sys.modules[module.name] = before  # of the library, which goes on under its name
@@ -139,7 +139,7 @@ def _compiled(module: Module, file: str) -> types.CodeType:
     except SyntaxError as error:
         raise Failed(_unreadable(error)) from error
     except BaseException as error:  # noqa: BLE001 - constants as long as the memory are folded here
-        raise Failed(fault_of(error, file), last=True) from None
+        raise Failed(fault_of(error, file), last=in_doubt(error)) from None
 
 
 def _source(module: Module) -> str:

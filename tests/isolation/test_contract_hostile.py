@@ -111,6 +111,17 @@ def test_a_worker_that_a_module_has_broken_is_not_asked_again(room: ContractRoom
     assert room.call("broken", "def f(): return 1") == Said(1)
 
 
+def test_a_module_that_cannot_be_imported_costs_the_others_nothing(room: ContractRoom) -> None:
+    text = "n = 0\ndef f():\n global n\n n += 1\n return n"
+    bad = "def f(): ...\n1 / 0"
+    said = [room.call("beside", each) for each in (text, bad, bad, text)]
+    assert [each.fault.type if each.fault else each.value for each in said] == [
+        1,
+        *["ZeroDivisionError"] * 2,
+        2,
+    ]
+
+
 def test_after_an_exception_the_state_is_there(room: ContractRoom) -> None:
     text = "n = 0\ndef f():\n global n\n n += 1\n return n\ndef g(): raise SystemExit"
     assert [room.call("kept", text, name).value for name in ("f", "g", "f")] == [1, None, 2]

@@ -30,8 +30,8 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractRoom]:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[ContractRoom]:
-    """Two workers, two places in the line, and no rest."""
-    with contract_room(tmp_path, workers=2, queue=2, rest=0.3) as room:
+    """Two workers, and two places in the line."""
+    with contract_room(tmp_path, workers=2, queue=2) as room:
         yield room
 
 
@@ -107,10 +107,11 @@ def test_the_contract_that_has_rested_longest_gives_its_worker_up(small: Contrac
     assert [small.call(name, COUNT).value for name in ("a", "b")] == [3, 1]
 
 
-def test_a_worker_that_rests_is_let_go(small: ContractRoom) -> None:
-    small.call("rest", COUNT)
-    wait_until(lambda: small.on_loop(small.contracts.bound) == [], "its worker is let go", 5)
-    assert small.call("rest", COUNT).value == 1
+def test_a_worker_that_rests_is_let_go(tmp_path: Path) -> None:
+    with contract_room(tmp_path, rest=0.2) as room:
+        room.call("rest", COUNT)
+        wait_until(lambda: room.on_loop(room.contracts.bound) == [], "its worker is let go")
+        assert room.call("rest", COUNT).value == 1
 
 
 def test_workers_of_a_worn_zygote_are_let_go(room: ContractRoom) -> None:
@@ -126,11 +127,11 @@ def test_workers_of_a_worn_zygote_are_let_go(room: ContractRoom) -> None:
 
 def test_several_workers_of_one_contract_run_beside_each_other(tmp_path: Path) -> None:
     with contract_room(tmp_path, each=3) as room:
-        started = time.monotonic()
-        together = [room.start("wide", SLEEP, arguments={"s": 1.0}) for _ in range(3)]
-        assert [each.result(10).value for each in together] == [1, 1, 1]
-        assert time.monotonic() - started < 2.0
-        assert len(room.on_loop(room.contracts.bound)) == 3
+        together = [room.start("wide", SLEEP, arguments={"s": 40}, seconds=40.0) for _ in range(3)]
+        wait_until(lambda: len(room.on_loop(room.contracts.bound)) == 3, "each has a worker")
+        assert not any(each.done() for each in together)
+        room.on_loop(room.contracts.cut_off)
+        assert [each.result(10).error for each in together] == ["WorkerLost"] * 3
 
 
 def test_cpu_time_is_charged(room: ContractRoom) -> None:
@@ -140,7 +141,7 @@ def test_cpu_time_is_charged(room: ContractRoom) -> None:
     assert 0.2 <= room.spent.cpu - before < 1.0
     before = room.spent.cpu
     room.call("burn", burn.replace("0.2", "9"), seconds=0.2)
-    assert 0.05 <= room.spent.cpu - before < 1.0
+    assert 0 < room.spent.cpu - before < 1.0
 
 
 def test_an_inspection_has_a_worker_of_its_own(room: ContractRoom) -> None:
