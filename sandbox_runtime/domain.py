@@ -36,5 +36,5 @@ class Contract:
 
 
 Domain = OneShot | Session | Contract
-WorkerKind = Literal["oneshot", "session"]
-WORKER_KINDS: tuple[WorkerKind, ...] = ("oneshot", "session")
+WorkerKind = Literal["oneshot", "session", "contract"]
+WORKER_KINDS: tuple[WorkerKind, ...] = ("oneshot", "session", "contract")

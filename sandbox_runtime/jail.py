@@ -148,7 +148,7 @@ class WorkerSteps:
     """The steps of one kind of worker, all made once, in the zygote.
 
     ``before`` its announcement; ``after`` it, which for a one-shot worker is before it has read anything; and
-    ``confine``, when a session's worker has its directory and before the first foreign byte.
+    ``confine``, when a session's or contract's worker has its directory and before the first foreign byte.
     """
 
     before: tuple[Step, ...]
@@ -168,15 +168,18 @@ def worker_steps(plan: JailPlan, readable: tuple[bytes, ...]) -> dict[WorkerKind
             ),
             limits,
         ),
-        "session": WorkerSteps(
-            tuple(_own_limits(plan, threads=1)),
-            limits,
-            (
-                Step("own root", _enter_root),
-                *_seal(plan, "/", linux.landlock_session_rights(plan.landlock_abi), ()),
-            ),
-        ),
+        "session": _for_one_directory(plan, limits, linux.landlock_session_rights(plan.landlock_abi)),
+        "contract": _for_one_directory(plan, limits, linux.LANDLOCK_READ_FILE | linux.LANDLOCK_READ_DIR),
     }
+
+
+def _for_one_directory(plan: JailPlan, limits: tuple[Step, ...], rights: int) -> WorkerSteps:
+    """Of a worker that makes the directory it is given its root, and has these ``rights`` in it."""
+    return WorkerSteps(
+        tuple(_own_limits(plan, threads=1)),
+        limits,
+        (Step("own root", _enter_root), *_seal(plan, "/", rights, ())),
+    )
 
 
 def _own_scratch(plan: JailPlan) -> Iterator[Step]:

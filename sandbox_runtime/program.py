@@ -26,6 +26,7 @@ from sandbox_runtime import ending, policy, wire
 from sandbox_runtime.hints import hint
 from sandbox_runtime.job import End, ExceptionInfo, Program, Refusal, Report
 from sandbox_runtime.result import encode_result, type_name
+from sandbox_runtime.telling import line_in, shortened
 
 FILE = "main.py"
 MAX_MESSAGE = 4096
@@ -257,7 +258,7 @@ def _account(error: BaseException | None, code: int) -> tuple[End, str | None, E
         return *_classify(error, code), _describe(error)
     except BaseException as second:  # noqa: BLE001 - they may raise anything
         text = f"<its own attributes raised {type_name(second)}>"
-        return "exception", None, ExceptionInfo(_clean(type_name(error), 200), text, None, "")
+        return "exception", None, ExceptionInfo(shortened(type_name(error), 200), text, None, "")
 
 
 def _classify(error: BaseException | None, code: int) -> tuple[End, str | None]:
@@ -308,26 +309,8 @@ def _describe(error: BaseException | None) -> ExceptionInfo | None:
     except BaseException as second:  # noqa: BLE001 - __str__ is the program's and may raise anything
         text, message = "", f"<its str raised {type_name(second)}>"
     return ExceptionInfo(
-        _clean(type_name(error), 200),
-        _clean(message, MAX_MESSAGE),
-        _line(error),
-        _clean(text, MAX_TRACEBACK),
+        shortened(type_name(error), 200),
+        shortened(message, MAX_MESSAGE),
+        line_in(FILE, error),
+        shortened(text, MAX_TRACEBACK),
     )
-
-
-def _line(error: BaseException) -> int | None:
-    if isinstance(error, SyntaxError) and error.filename == FILE and error.__traceback__ is None:
-        return error.lineno
-    line = None
-    step = error.__traceback__
-    while step is not None:
-        if step.tb_frame.f_code.co_filename == FILE:
-            line = step.tb_lineno
-        step = step.tb_next
-    return line
-
-
-def _clean(text: str, limit: int) -> str:
-    if len(text) > limit:
-        text = f"{text[: limit // 2]}\n... {len(text) - limit} characters left out ...\n{text[-limit // 2 :]}"
-    return text.encode(errors="backslashreplace").decode()

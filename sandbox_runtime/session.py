@@ -8,29 +8,21 @@ ask for an operation on the session as a whole, with a file of its own to read o
 
 from __future__ import annotations
 
-import fcntl
 import os
-import resource
-import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
 import orjson
 
-from sandbox_runtime import job_channel, linux, wire
+from sandbox_runtime import job_channel, sealing, wire
 from sandbox_runtime.call import END, Binding, Call, Operation, Replay, Reply, Trouble, largest_file
-from sandbox_runtime.jail import JailError, Step, take
-from sandbox_runtime.job_channel import JOB
+from sandbox_runtime.jail import JailError, Step
 from sandbox_runtime.plan_runner import PlanRunner
 from sandbox_runtime.session_file import SessionFile
 from sandbox_runtime.session_operations import operate
 from sandbox_runtime.store.errors import SessionGone, StoreError
-from sandbox_runtime.worker import Baseline
 
 _MAKING = (END, "import")  # operations for which a file is made where there is none
-_SAID_BYTES = 4096
-_SEALS = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-_close_others = linux.close_from(JOB + 1)
 
 
 def serve(confine: Iterable[Step]) -> NoReturn:
@@ -38,12 +30,9 @@ def serve(confine: Iterable[Step]) -> NoReturn:
     _, payload, directory = job_channel.receive_any((wire.Kind.BIND,))
     binding = Binding(**orjson.loads(payload))
     try:
-        if directory is None:
-            raise wire.WireError("BIND came without a directory")
-        os.fchdir(directory)
-        take(confine)
-        _close_others()
-        _limit(binding)
+        sealing.enter(directory, confine)
+        sealing.limit_memory(binding.memory)
+        sealing.limit_files(largest_file(binding.quota))
     except (JailError, OSError) as error:
         _answer(None, Reply(503, trouble=Trouble("session_unusable", str(error)), last=True))
         os._exit(1)
@@ -82,18 +71,6 @@ def _operate(file: SessionFile, operation: Operation, descriptor: int | None) ->
         if descriptor is not None:
             os.close(descriptor)
     return orjson.dumps(result), Reply(200)
-
-
-def _limit(binding: Binding) -> None:
-    sys.path.clear()  # all it imports was imported before the fork, and the directory is the plan's
-    os.truncate(2, _SAID_BYTES)  # for the words of our own death; nothing else is ever written there
-    for stream in (1, 2):
-        fcntl.fcntl(stream, fcntl.F_ADD_SEALS, _SEALS)
-    for number, value in (
-        (resource.RLIMIT_AS, Baseline.mapped + binding.memory),
-        (resource.RLIMIT_FSIZE, largest_file(binding.quota)),
-    ):
-        resource.setrlimit(number, (value, value))
 
 
 def _answer(body: bytes | None, reply: Reply) -> None:

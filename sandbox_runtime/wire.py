@@ -4,7 +4,7 @@ Two channels, both sockets made by us before any foreign byte exists:
 
 * control (AF_UNIX SOCK_SEQPACKET, one per front and zygote): one JSON object per message::
 
-    front  -> zygote   {"t":"spawn","count":n,"kind":"oneshot"|"session"}
+    front  -> zygote   {"t":"spawn","count":n,"kind":"oneshot"|"session"|"contract"}
     worker -> front    {"t":"ready","serial":s,"pid":p}      + descriptors: job socket, pidfd, stdout, stderr
     worker -> front    {"t":"failed","serial":s,"step":…,"message":…}
     zygote -> front    {"t":"exited","serial":s,"status":w,"cpu":seconds,"memory_peak":bytes}
@@ -24,6 +24,11 @@ Two channels, both sockets made by us before any foreign byte exists:
     front  -> worker   BIND {limits} + directory, then CALL {…} or OPERATE {…} [+ file], again and again
                                                                                  (a session's worker)
     worker -> front    [BODY raw JSON text]            REPLY {…}  for each
+
+    front  -> worker   BIND {limits} + directory, then MODULE {…} once for each digest and
+                       INSPECT {…} or INVOKE {…} [DATA raw JSON text], again and again
+                                                                                 (a contract's worker)
+    worker -> front    INSPECTION {…}  or  [BODY raw JSON text] OUTCOME {…}      for each
 
   The program's own bytes travel in frames of their own and never share a dict with the envelope. From the
   moment a worker has read RUN, everything it sends is the program's word: it is bounded before it is
@@ -57,10 +62,15 @@ class Kind(IntEnum):
     DATA = 3
     CALL = 4
     OPERATE = 5
+    MODULE = 6
+    INSPECT = 7
+    INVOKE = 8
     RESULT = 16
     DONE = 17
     BODY = 18
     REPLY = 19
+    INSPECTION = 20
+    OUTCOME = 21
 
 
 class WireError(ValueError):

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from sandbox_runtime import jail, linux, preload, probe, rootfs, session, wire, worker
+from sandbox_runtime import contract, jail, linux, preload, probe, rootfs, session, wire, worker
 from sandbox_runtime.domain import WorkerKind
 from sandbox_runtime.layers import Layer, LayerState
 from sandbox_runtime.program import Run, warm_up
@@ -64,6 +64,8 @@ def main() -> Run:
     kind = zygote.serve()
     if kind == "session":
         session.serve(zygote.steps[kind].confine)
+    if kind == "contract":
+        contract.serve(zygote.steps[kind].confine)
     return worker.receive()
 
 

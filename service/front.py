@@ -118,9 +118,11 @@ class Supervisor:
         elif body["t"] == "retire":
             self._state.pool.retire(body["id"])
             self._state.sessions.retire(body["id"])
+            self._state.contracts.retire(body["id"])
 
     def _meet(self, body: dict[str, object], ends: list[socket.socket]) -> None:
-        sandbox, pools = self._state.sandbox, (self._state.pool, self._state.sessions.workers)
+        state = self._state
+        sandbox, pools = state.sandbox, (state.pool, state.sessions.workers, state.contracts.workers)
         sandbox.layers = states_from_json(body["layers"])
         modules = body["modules"]
         sandbox.modules = tuple(modules) if isinstance(modules, list) else ()

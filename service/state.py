@@ -19,15 +19,17 @@ from service.access.passage import Passage
 from service.access.principal import Principal
 from service.control.control import Control
 from service.errors import ControlUnavailable
+from service.functions.contracts import Contracts, contract_limits
 from service.limits.limiter import Limiter
 from service.limits.store import Store
+from service.pool.lending import SPARE_WORKERS
 from service.pool.pool import Pool, PoolSize
 from service.rest.builtin import BuiltinPlanner
 from service.rest.judge import admit
 from service.rest.plan import Planner
 from service.rest.plan_cache import PlanCache
 from service.rest.plan_files import PlanFiles
-from service.sessions.sessions import SPARE_WORKERS, Sessions, session_limits
+from service.sessions.sessions import Sessions, session_limits
 from service.settings import Settings
 
 _FILES_FOR_EACH = 4  # plans on the disk for each in memory
@@ -49,6 +51,7 @@ class ServiceState:
     restricted: Settings  # of keys whose programs run under that policy at least
     pool: Pool
     sessions: Sessions
+    contracts: Contracts
     planner: Planner
     plans: PlanCache
     passage: Passage
@@ -74,11 +77,13 @@ class ServiceState:
     def cut_off(self) -> None:
         """End every worker; what runs on one is answered WorkerLost."""
         self.sessions.cut_off()
+        self.contracts.cut_off()
         self.pool.cut_off()
 
     async def close(self) -> None:
         """End every worker."""
         await self.sessions.close()
+        await self.contracts.close()
         await self.pool.close()
         await self.passage.limiter.close()
 
@@ -104,17 +109,23 @@ def new_state(
         await admit(pool, block, values, vocabulary)
 
     files = PlanFiles(settings.data_root, settings.max_plans * _FILES_FOR_EACH)
-    size = PoolSize(idle=0, workers=settings.session_workers + SPARE_WORKERS, queue=settings.queue_size)
     return ServiceState(
         settings,
         replace(settings, execute_policy="restricted"),
         pool,
-        Sessions(Pool(size, prove_first=False, by_shares=False), session_limits(settings)),
+        Sessions(_lent(settings, settings.session_workers), session_limits(settings)),
+        Contracts(_lent(settings, settings.contract_workers), contract_limits(settings)),
         planner,
         PlanCache(planner, admit_block, files, settings.max_plans),
         passage,
         control,
     )
+
+
+def _lent(settings: Settings, workers: int) -> Pool:
+    """The pool of workers that are bound for life, of which so many may be bound."""
+    size = PoolSize(idle=0, workers=workers + SPARE_WORKERS, queue=settings.queue_size)
+    return Pool(size, prove_first=False, by_shares=False)
 
 
 def state_of(request: Request) -> ServiceState:

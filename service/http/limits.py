@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from service.sessions.sessions import SPARE_WORKERS
+from service.pool.lending import SPARE_WORKERS
 from service.settings import Settings
 
 _OF_WORKER = 5  # its four, and the directory of a session on the way to it
@@ -57,5 +57,6 @@ def open_files() -> int:
 
 def room(settings: Settings, descriptors: int) -> int:
     """Connections for which a front with so many descriptors has room beside its workers'."""
-    workers = settings.max_workers + settings.pool_size + settings.session_workers + SPARE_WORKERS
+    bound = settings.session_workers + settings.contract_workers + 2 * SPARE_WORKERS
+    workers = settings.max_workers + settings.pool_size + bound
     return max(_FEWEST, descriptors - _OF_WORKER * workers - _OWN)

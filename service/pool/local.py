@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from sandbox_runtime.domain import WorkerKind
 from service.pool.channel import Channel
 from service.pool.pool import Pool, PoolSize
 from service.supervisor.kernel import become_subreaper, raise_open_files
@@ -23,9 +24,9 @@ class LocalSandbox:
     hello: Hello
     zygote: Zygote
 
-    def attach(self, sessions: Pool) -> None:
-        """Let this pool have session workers of the zygote. Whoever made it closes it."""
-        sessions.add(Channel(self.zygote.introduce(), sessions, kind="session"))
+    def attach(self, workers: Pool, kind: WorkerKind = "session") -> None:
+        """Let this pool have such workers of the zygote. Whoever made it closes it."""
+        workers.add(Channel(self.zygote.introduce(), workers, kind=kind))
 
 
 @asynccontextmanager

@@ -92,6 +92,9 @@ class Settings:
     session_quota: int
     session_operation_seconds: float
     session_sync: Literal["full", "normal"]
+    contract_workers: int
+    contract_queue: int
+    contract_idle: float
     uploads_dir: Path
     uploads_quota: int
     llm_timeout: float

@@ -77,6 +77,27 @@ SESSIONS: tuple[Setting, ...] = (
         parsers.choice("full", "normal"),
     ),
     Setting(
+        "LARS_CONTRACT_WORKERS",
+        "32",
+        "",
+        "Contracts that may have a worker at once, for each front; the others' modules begin anew.",
+        _WORKERS,
+    ),
+    Setting(
+        "LARS_CONTRACT_QUEUE",
+        "256",
+        "",
+        "Calls that may wait for one contract; one more is answered 503 at once.",
+        parsers.integer(1, 100_000),
+    ),
+    Setting(
+        "LARS_CONTRACT_IDLE",
+        "300",
+        "s",
+        "Time without a call after which a contract's worker is let go, with what its modules kept.",
+        parsers.number(0.1, 86_400),
+    ),
+    Setting(
         "LARS_UPLOADS_DIR",
         "uploads",
         "",

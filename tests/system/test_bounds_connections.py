@@ -133,7 +133,7 @@ def test_descriptors_run_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("descriptors", "connections"), [(1_048_576, 1_047_870), (4096, 3390), (1024, 318), (256, 16)]
+    ("descriptors", "connections"), [(1_048_576, 1_047_700), (4096, 3220), (1024, 148), (256, 16)]
 )
 def test_room(descriptors: int, connections: int) -> None:
     """What workers need is set aside; there is always some room."""

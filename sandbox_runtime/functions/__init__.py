@@ -1,0 +1,1 @@
+"""Loaded functions inside a contract's worker: modules, signatures, arguments, calls, results."""
