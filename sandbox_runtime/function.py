@@ -17,6 +17,7 @@ from sandbox_runtime.wire import WireError
 
 ParameterKind = Literal["positional", "keyword", "either", "varargs", "varkwargs"]
 End = Literal["ok", "caller_error", "function_error"]
+BODY = "body"  # what a wrong argument is called that is the whole of what came
 MAX_TEXT = 4096
 MAX_WRONG = 50
 MAX_PARAMETERS = 256

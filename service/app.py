@@ -11,6 +11,7 @@ from service.access import endpoints as keys
 from service.access.gate import Open
 from service.access.scopes import Scope
 from service.execution.endpoint import execute
+from service.functions import routes as functions
 from service.http.access_log import AccessLogMiddleware
 from service.http.exceptions import EXCEPTION_HANDLERS, ErrorMiddleware
 from service.http.request_id import RequestIdMiddleware
@@ -29,6 +30,7 @@ OWNED = (
     OwnedRoute("/readyz", system.readyz, GET, Open.HEALTH),
     OwnedRoute("/capabilities", system.show_capabilities, GET, Open.DOCS),
     OwnedRoute("/openapi.json", system.openapi, GET, Open.DOCS),
+    *functions.ROUTES,
     OwnedRoute("/_/keys", keys.keys, ("GET", "POST"), Scope.ADMIN),
     OwnedRoute("/_/keys/{key}/rotate", keys.rotate, POST, Scope.ADMIN),
     OwnedRoute("/_/keys/{key}/usage", keys.usage, GET, Scope.ADMIN),
@@ -44,13 +46,14 @@ OWNED = (
 # Nor may what other versions of this service serve: data under such a name would be out of reach there.
 NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(
     (
-        *("agent", "docs", "function", "generate-and-execute", "list-functions", "load-function", "metrics"),
-        *("redoc", "unload-function", "uploads"),
+        *("docs", "generate-and-execute", "improved", "metrics", "redoc", "self-improve"),
     )
 )
 RESERVED = Route("/{path:path}", resources.reserved, methods=list(resources.METHODS))
 RESOURCES = CatchAllRoute(resources.rest, resources.METHODS, NAMES, Scope.REST)
-ROUTES = (RESOURCES, *OWNED, RESERVED)
+ROUTES = (functions.OWN_PATHS, RESOURCES, *OWNED, RESERVED)
+# What no function's own path may begin with; /agent/hello may be one.
+TAKEN = NAMES - {"agent", "function"}
 
 
 def _layers(origins: tuple[str, ...]) -> list[Middleware]:
@@ -76,4 +79,5 @@ def create_app(state: ServiceState) -> Starlette:
     app = Starlette(routes=list(ROUTES), middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False  # a redirect would take its host from the caller and lose the body
     app.state.service = state
+    app.state.names = TAKEN
     return app

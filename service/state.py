@@ -51,7 +51,7 @@ class ServiceState:
     restricted: Settings  # of keys whose programs run under that policy at least
     pool: Pool
     sessions: Sessions
-    contracts: Contracts
+    functions: Functions
     planner: Planner
     plans: PlanCache
     passage: Passage
@@ -77,13 +77,13 @@ class ServiceState:
     def cut_off(self) -> None:
         """End every worker; what runs on one is answered WorkerLost."""
         self.sessions.cut_off()
-        self.contracts.cut_off()
+        self.functions.contracts.cut_off()
         self.pool.cut_off()
 
     async def close(self) -> None:
         """End every worker."""
         await self.sessions.close()
-        await self.contracts.close()
+        await self.functions.contracts.close()
         await self.pool.close()
         await self.passage.limiter.close()
 
@@ -136,3 +136,8 @@ def state_of(request: Request) -> ServiceState:
 def passage_of(scope: Scope) -> Passage:
     """The front's passage, before there is a request."""
     return cast(ServiceState, scope["app"].state.service).passage
+
+
+def functions_of(scope: Scope) -> Functions:
+    """The front's functions, before there is a request."""
+    return cast(ServiceState, scope["app"].state.service).functions

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from sandbox_runtime.function import MAX_WRONG, WrongArgument
+from sandbox_runtime.function import BODY, MAX_WRONG, WrongArgument
 from sandbox_runtime.functions.containers import Wrongs
 from sandbox_runtime.functions.form import Form, Mismatch, Mismatches, read_json, shown
 from sandbox_runtime.functions.records import MISSING, UNKNOWN, near_name
@@ -14,7 +14,6 @@ from sandbox_runtime.functions.signature import Function, Slot
 
 Query = Mapping[str, str | list[str]]
 _Given = tuple[bool, Any]  # whether it came as text, and what came
-_BODY = "body"
 _LONGEST = 500  # characters of a text about an argument; there may be fifty
 _OBJECT = "a JSON object whose members are the arguments"
 
@@ -34,12 +33,12 @@ def members_of(text: bytes | None) -> dict[str, Any]:
     try:
         members = read_json(text.decode())
     except RecursionError as error:
-        wrong = WrongArgument(_BODY, "is nested too deeply", _OBJECT)
+        wrong = WrongArgument(BODY, "is nested too deeply", _OBJECT)
         raise WrongArguments([wrong]) from error
     except ValueError as error:
-        raise WrongArguments([WrongArgument(_BODY, f"is not read: {error}"[:200], _OBJECT)]) from error
+        raise WrongArguments([WrongArgument(BODY, f"is not read: {error}"[:200], _OBJECT)]) from error
     if type(members) is not dict:
-        raise WrongArguments([WrongArgument(_BODY, "is no object", _OBJECT, shown(members))])
+        raise WrongArguments([WrongArgument(BODY, "is no object", _OBJECT, shown(members))])
     return members
 
 

@@ -30,9 +30,9 @@ async def keys(request: Request) -> Response:
     control = state_of(request).control
     if request.method == "POST":
         _, body = await read_json_text(request, _MAX_BODY)
-        key, new = await control.keys.add(parse_key(body, time.time()), _actor(request))
+        key, new = await control.keys.add(parse_key(body, time.time()), actor_of(request))
         return _shown_once(key, new, 201)
-    limit, after = _page(request)
+    limit, after = read_page(request.query_params, _PAGE, MAX_LIST)
     page = await control.keys.list(after, limit)
     used = await control.usage.totals(name_of(key.id) for key in page)
     now = time.time()
@@ -44,7 +44,7 @@ async def key(request: Request) -> Response:
     """GET: one key. DELETE: it is revoked, and stays listed."""
     control, key_id = state_of(request).control, _id(request)
     if request.method == "DELETE":
-        found = await control.keys.revoke(key_id, _actor(request))
+        found = await control.keys.revoke(key_id, actor_of(request))
     else:
         found = await control.keys.get(key_id)
     used = await control.usage.totals([name_of(found.id)])
@@ -57,7 +57,7 @@ async def rotate(request: Request) -> Response:
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
         _, body = await read_json_text(request, _MAX_BODY)
     overlap = parse_rotation(body, time.time())
-    found, new = await state_of(request).control.keys.rotate(_id(request), overlap, _actor(request))
+    found, new = await state_of(request).control.keys.rotate(_id(request), overlap, actor_of(request))
     return _shown_once(found, new, 200)
 
 
@@ -74,22 +74,8 @@ def _shown_once(made: Key, new: NewKey, status: int) -> Response:
     return Response(orjson.dumps(body), status, headers, "application/json")
 
 
-def _page(request: Request) -> tuple[int, str | None]:
-    unknown = request.query_params.keys() - {"limit", "after"}
-    text = request.query_params.get("limit", str(_PAGE))
-    if unknown:
-        raise BadRequest(f"the parameter {min(unknown)[:40]!r} is unknown; send limit and after only")
-    if not (text.isascii() and text.isdecimal() and len(text) < 6 and 0 < int(text) <= _MAX_PAGE):
-        raise BadRequest(f"limit is {text[:40]!r}, expected 1 to {_MAX_PAGE}")
-    return int(text), request.query_params.get("after")
-
-
 def _id(request: Request) -> str:
     return str(request.path_params["key"])
-
-
-def _actor(request: Request) -> Actor:
-    return Actor(principal_of(request).name, request.client.host if request.client else "")
 
 
 def _json(body: object) -> Response:

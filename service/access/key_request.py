@@ -11,7 +11,7 @@ from typing import Any
 from service.access.key_text import ENVIRONMENTS
 from service.access.principal import KeySpec
 from service.access.scopes import USUAL, read_scopes
-from service.errors import FieldError, ValidationFailed
+from service.http.members import read_members, require, text
 from service.limits.rates import UNLIMITED, read_rates
 from service.times import parse_duration, parse_moment
 
@@ -23,12 +23,8 @@ USUAL_OVERLAP = 86_400  # seconds
 def parse_key(body: Mapping[str, Any], now: float) -> KeySpec:
     """The key that ``body`` asks for; ``now`` in seconds since the epoch. ValidationFailed. What no key may
     be, the store refuses."""
-    values = _parse(body, _SPEC, now)
-    missing = [
-        FieldError(name, "is missing", f"send {name}") for name in ("name", "env") if values.get(name) is None
-    ]
-    if missing:
-        raise ValidationFailed(missing)
+    values = read_members(body, _SPEC, now)
+    require(values, ("name", "env"))
     return KeySpec(
         name=values["name"],
         env=values["env"],
@@ -42,32 +38,8 @@ def parse_key(body: Mapping[str, Any], now: float) -> KeySpec:
 
 def parse_rotation(body: Mapping[str, Any], now: float) -> float:
     """Seconds for which the old secret is still taken. ValidationFailed."""
-    overlap = _parse(body, {"overlap": _overlap}, now).get("overlap")
+    overlap = read_members(body, {"overlap": _overlap}, now).get("overlap")
     return USUAL_OVERLAP if overlap is None else float(overlap)
-
-
-def _parse(body: Mapping[str, Any], table: Mapping[str, Parse], now: float) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    errors = [
-        FieldError(name, "is unknown", f"send only {', '.join(table)}")
-        for name in list(body)[: len(table) + 20]
-        if name not in table
-    ]
-    for name, parse in table.items():
-        if body.get(name) is not None:  # null asks for the default
-            try:
-                values[name] = parse(body[name], now)
-            except ValueError as error:
-                errors.append(FieldError(name, "is not accepted", str(error), body[name]))
-    if errors:
-        raise ValidationFailed(errors)
-    return values
-
-
-def _text(value: Any, _: float) -> str:
-    if not isinstance(value, str):
-        raise ValueError("send a string")
-    return value
 
 
 def _texts(value: Any) -> list[str]:
@@ -94,11 +66,11 @@ def _overlap(value: Any, _: float) -> float:
 
 
 _SPEC: Mapping[str, Parse] = {
-    "name": _text,
-    "description": _text,
+    "name": text,
+    "description": text,
     "env": _one_of(ENVIRONMENTS),
     "scopes": lambda value, _: read_scopes(_texts(value)),
     "rates": lambda value, _: read_rates(_texts(value)),
     "policy": _one_of(POLICIES),
-    "expires": lambda value, now: parse_moment(_text(value, now), now),
+    "expires": lambda value, now: parse_moment(text(value, now), now),
 }

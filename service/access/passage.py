@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.access.denials import Denials
 from service.access.gate import Gate, Need
 from service.access.meter import Meter
-from service.access.principal import Principal
+from service.access.principal import Actor, Principal
 from service.access.scopes import Scope as KeyScope
 from service.errors import ScopeMissing
 from service.http.record import record_of
@@ -91,3 +91,8 @@ def _sunset(end: float) -> list[tuple[bytes, bytes]]:
 def principal_of(request: Request) -> Principal:
     """Who asks, as the gate has found."""
     return cast(Principal, request.scope["state"]["principal"])
+
+
+def actor_of(request: Request) -> Actor:
+    """The same for the audit log, with the address."""
+    return Actor(principal_of(request).name, request.client.host if request.client else "")

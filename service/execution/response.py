@@ -6,8 +6,9 @@ from dataclasses import asdict
 
 import orjson
 
-from sandbox_runtime.job import Program, Refusal, Report
-from service.errors import FieldError, LarsError, PolicyRefused, ValidationFailed
+from sandbox_runtime.job import Program, Report
+from service.errors import FieldError, LarsError, ValidationFailed
+from service.policy_refusal import policy_refused
 from service.pool.job import Outcome
 
 _NULL = orjson.Fragment(b"null")
@@ -21,13 +22,7 @@ def refusal_of(outcome: Outcome) -> LarsError | None:
     if report.refusal is None:
         detail = report.detail or "data cannot be read"
         return ValidationFailed([FieldError("data", detail, "send smaller numbers or less nesting")])
-    refusal = report.refusal
-    return PolicyRefused(_sentence(refusal), rule=refusal.rule, line=refusal.line, column=refusal.column)
-
-
-def _sentence(refusal: Refusal) -> str:
-    where = f" (line {refusal.line}, column {refusal.column})" if refusal.line else ""
-    return f"{refusal.message}{where}; {refusal.remedy}"
+    return policy_refused(report.refusal)
 
 
 def render(program: Program, outcome: Outcome) -> dict[str, object]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sandbox_runtime.domain import Contract
 from sandbox_runtime.function import ContractBinding, Fault, Inspection, Invocation, Module
-from service.errors import RunTimeout, WorkerLost
+from service.errors import FunctionFailed, FunctionTimeout, WorkerLost
 from service.functions.call import Answer, ContractWorker
 from service.functions.home import open_home
 from service.pool.dialogue import NotTaken
@@ -26,6 +26,8 @@ from service.sessions.storage import in_storage
 from service.settings import Settings
 
 _LATE = "the function ran past the deadline (LARS_MAX_EXEC_MS) and was ended, with all that its module kept"
+
+_ENDED = "it ended the process that it ran in, with all that its module kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Contracts:
         time is added to ``spent``.
 
         Raises Overloaded when too many wait for this contract, QueueTimeout when its turn did not come in
-        time, RunTimeout when the function ran past the deadline, WorkerLost when the worker died.
+        time, FunctionTimeout when the function ran past the deadline, FunctionFailed when it ended its
+        worker, WorkerLost when that died for another reason.
         """
         seat = self._seat(contract)
         place = await self._lending.enter(seat, deadline)
@@ -91,8 +94,12 @@ class Contracts:
                         return await worker.invoke(module, call, spent)
                 except NotTaken:
                     continue
+                except WorkerLost as error:
+                    if worker.innocent:
+                        raise
+                    raise FunctionFailed("ProcessEnded", _ENDED, None) from error
         except TimeoutError as error:
-            raise RunTimeout(_LATE) from error
+            raise FunctionTimeout(_LATE) from error
         finally:
             self._lending.leave(seat, place)
 

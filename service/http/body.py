@@ -25,17 +25,23 @@ SETTING = "LARS_MAX_BODY_BYTES"
 _JSON = re.compile(r"application/(?:json|[a-z0-9.!#$&^_-]+\+json)", re.ASCII)
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body, of at most ``limit`` bytes. PayloadTooLarge as soon as Content-Length or the bytes so far
+def has_body(request: Request) -> bool:
+    """Whether one may come (RFC 9112 section 6.3)."""
+    headers = request.headers
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+async def read_body(request: Request, limit: int, setting: str = SETTING) -> bytes:
+    """The body, of at most ``limit`` bytes, which ``setting`` raises. PayloadTooLarge as soon as Content-Length or the bytes so far
     are over it. The server drops the rest, so that a caller who is still sending gets the answer."""
     declared = _declared_length(request)
     if declared is not None and declared > limit:
-        raise PayloadTooLarge("body", limit, setting=SETTING, observed=declared)
+        raise PayloadTooLarge("body", limit, setting=setting, observed=declared)
     body = bytearray()
     async with aclosing(request.stream()) as chunks:
         async for chunk in chunks:
             if len(body) + len(chunk) > limit:
-                raise PayloadTooLarge("body", limit, setting=SETTING)
+                raise PayloadTooLarge("body", limit, setting=setting)
             body += chunk
     return bytes(body)
 
@@ -43,8 +49,14 @@ async def read_body(request: Request, limit: int) -> bytes:
 async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str, Any]]:
     """The body as it came, and as a JSON object. UnsupportedMediaType (before reading), PayloadTooLarge,
     MalformedJson (with the position), or ValidationFailed when it is JSON but no object."""
-    _require_json(request)
+    require_json(request)
     body = await read_body(request, limit)
+    return body, parse_object(body)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body is. MalformedJson (with the position), or ValidationFailed when it is JSON
+    but no object."""
     if not body:
         raise MalformedJson("the body is empty; send a JSON object")
     try:
@@ -56,7 +68,7 @@ async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str,
         ) from None  # the original holds the whole body
     if not isinstance(value, dict):
         raise ValidationFailed([FieldError("body", "is not a JSON object", "send {...}", value=value)])
-    return body, value
+    return value
 
 
 def parse_json(body: bytes) -> Any:
@@ -97,7 +109,8 @@ def _declared_length(request: Request) -> int | None:
     return int(text)
 
 
-def _require_json(request: Request) -> None:
+def require_json(request: Request) -> None:
+    """UnsupportedMediaType unless the headers say that the body is JSON."""
     given = request.headers.get("content-type", "")
     if _JSON.fullmatch(given.partition(";")[0].strip().lower()) is None:
         raise UnsupportedMediaType(

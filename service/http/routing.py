@@ -24,7 +24,11 @@ class KeyedRoute(Route):
         if self.methods and scope["method"] not in self.methods:
             await super().handle(scope, receive, send)
         else:
-            await passage_of(scope).through(self.app, self.needs, scope, receive, send)
+            await self.through_passage(scope, receive, send)
+
+    async def through_passage(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """For callers who may do what it needs."""
+        await passage_of(scope).through(self.app, self.needs, scope, receive, send)
 
 
 class OwnedRoute(KeyedRoute):

@@ -37,7 +37,7 @@ class Manner(Generic[T]):
 
 class Dialogue(Generic[T]):
     """One question at a time: the owner sees to that. ``worn``: it must not be asked again. ``innocent``: it
-    died with its zygote."""
+    died with its zygote, or was cut off."""
 
     def __init__(self, worker: Worker, manner: Manner[T], bind: bytes, directory: int) -> None:
         """``directory`` goes with the message ``bind``, and stays the caller's to close."""
@@ -79,6 +79,7 @@ class Dialogue(Generic[T]):
 
     def cut_off(self) -> None:
         """End it; what runs is answered WorkerLost."""
+        self.innocent = True
         self._fail("the service is shutting down")
         self.destroy()
 

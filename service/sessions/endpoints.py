@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from sandbox_runtime.domain import Session
 from service.errors import BadRequest, NotFound, UnsupportedMediaType
-from service.http.body import read_json_text
+from service.http.body import has_body, read_json_text
 from service.http.routing import OwnedRoute
 from service.http.spool import Spool
 from service.rest.identity import named_session, session_of
@@ -59,7 +59,7 @@ async def fork(request: Request) -> Response:
 
 
 async def _new_id(request: Request) -> str:
-    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+    if not has_body(request):
         return secrets.token_urlsafe(24)
     _, body = await read_json_text(request, state_of(request).settings.max_body_bytes)
     wanted = body.get("id", secrets.token_urlsafe(24))

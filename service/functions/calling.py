@@ -1,0 +1,78 @@
+"""One call of a loaded function: which version, in its contract's worker, and what its end is for the caller."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from sandbox_runtime.domain import Contract
+from sandbox_runtime.function import BODY, Invocation, Outcome, WrongArgument
+from service.errors import MISSING, FieldError, FunctionFailed, LarsError, RequestError, ValidationFailed
+from service.functions.functions import Functions
+from service.functions.values import Function, drawn
+from service.http.body import parse_object
+from service.pool.job import Spent
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a caller asks for. ``query``: names and texts of the query string, None when there is none;
+    ``body``: JSON text of an object, None when there is none; ``version``: None leaves it to the function."""
+
+    function: Function
+    query: dict[str, str | list[str]] | None
+    body: bytes | None
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """``value``: JSON text. ``run``: seconds."""
+
+    value: bytes
+    version: int
+    run: float
+
+
+async def call(functions: Functions, called: Called, deadline: float, spent: Spent) -> Returned:
+    """Run it. ``deadline``: a ``time.monotonic()`` value. ValidationFailed, MalformedJson, NotFound for the
+    version, FunctionFailed, FunctionTimeout; errors of the service."""
+    function = called.function
+    spec = function.spec
+    version, digest = await _chosen(functions, called)
+    module = await functions.modules.module(digest, spec.module)
+    invocation = Invocation(digest, spec.name, called.body, called.query)
+    value, outcome = await functions.contracts.call(
+        Contract(spec.hash), module, invocation, deadline, spent
+    )
+    if value is None:
+        raise _error_of(outcome, called.body)
+    return Returned(value, version, outcome.run)
+
+
+async def _chosen(functions: Functions, called: Called) -> tuple[int, str]:
+    function, number = called.function, called.version
+    if number is None:
+        return drawn(function, random.random() if function.canary else 0.0)  # noqa: S311 - no secret
+    if number == function.version:
+        return number, function.digest
+    version = await functions.modules.version(function, number)
+    return number, version.digest
+
+
+def _error_of(outcome: Outcome, body: bytes | None) -> LarsError:
+    """What a call that returned nothing is answered with."""
+    fault = outcome.error
+    if fault is not None:
+        return FunctionFailed(fault.type, fault.message, fault.line)
+    if body is not None and outcome.wrong[0].parameter == BODY:
+        try:
+            parse_object(body)  # which knows where it is wrong
+        except RequestError as error:
+            return error
+    return ValidationFailed([_field_error(wrong) for wrong in outcome.wrong])
+
+
+def _field_error(wrong: WrongArgument) -> FieldError:
+    value = MISSING if wrong.got is None else wrong.got
+    return FieldError(wrong.parameter, wrong.message, f"expected {wrong.expected}", value)

@@ -1,0 +1,22 @@
+"""All that one front has of functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.functions.contracts import Contracts
+from service.functions.modules import Modules
+from service.functions.table import FunctionTable
+from service.functions.uploads import Uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """``seconds``: how long a call may take, and loading; ``max_code``: bytes of a module."""
+
+    table: FunctionTable
+    contracts: Contracts
+    uploads: Uploads
+    modules: Modules
+    seconds: float
+    max_code: int

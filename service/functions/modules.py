@@ -1,0 +1,69 @@
+"""The texts of modules that are called, and the signatures of old versions, as one front keeps them.
+
+A version never changes, so what is kept is never wrong; what was not used for long is read again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from sandbox_runtime.function import Module
+from service.errors import NotFound
+from service.functions.registry import Registry
+from service.functions.values import Function, Version
+
+_MAX_BYTES = 64 << 20
+_MAX_VERSIONS = 4096
+
+
+class Modules:
+    """Every method raises ControlUnavailable. ``max_code``: bytes of one module."""
+
+    def __init__(self, registry: Registry, max_code: int) -> None:
+        self._registry = registry
+        self._max_code = max_code
+        self._texts: OrderedDict[tuple[str, str], Module] = OrderedDict()
+        self._size = 0
+        self._versions: OrderedDict[tuple[str, str, int], Version] = OrderedDict()
+
+    async def module(self, digest: str, name: str) -> Module:
+        """The module of this digest, under this name."""
+        known = self._texts.get((digest, name))
+        if known is not None:
+            self._texts.move_to_end((digest, name))
+            return known
+        source = await self._registry.source(digest)
+        module = Module(digest, source.text, name, max_code=max(self._max_code, len(source.text.encode())))
+        self._keep(module)
+        return module
+
+    async def version(self, function: Function, number: int) -> Version:
+        """One of a function's. NotFound."""
+        key = function.spec.hash, function.spec.name, number
+        known = self._versions.get(key)
+        if known is None:
+            known = await self._find(function, number)
+            if len(self._versions) >= _MAX_VERSIONS:
+                self._versions.popitem(last=False)
+            self._versions[key] = known
+        return known
+
+    async def _find(self, function: Function, number: int) -> Version:
+        spec = function.spec
+        found = await self._registry.versions(spec.hash, spec.name, below=number + 1, limit=1)
+        if not found or found[0].number != number:
+            raise NotFound(
+                f"{spec.name} has no version {number}; "
+                f"GET /_/functions/{spec.hash}/{spec.name}/versions has those there are"
+            )
+        return found[0]
+
+    def _keep(self, module: Module) -> None:
+        key = module.digest, module.name
+        if key in self._texts:
+            return  # two calls have read it at once
+        self._texts[key] = module
+        self._size += len(module.text)
+        while self._size > _MAX_BYTES and len(self._texts) > 1:
+            _, gone = self._texts.popitem(last=False)
+            self._size -= len(gone.text)
