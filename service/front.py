@@ -141,6 +141,7 @@ async def serve(settings: Settings, inherited: Inherited) -> None:
         address = inherited.listener.getsockname()[0]
         passage = new_passage(settings, store, Denials(opened.audit), local=is_loopback(address))
         watch = Watch(opened, passage)
+        passage.after_look = watch.after_look
         await watch.begin()
         watching = asyncio.create_task(watch.run())
         try:

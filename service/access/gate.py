@@ -94,6 +94,10 @@ class Gate:
     def _unkeyed(self, headers: Headers, address: str, need: Need) -> Principal:
         if time.monotonic() > self.fresh_until:
             raise ControlUnavailable(_STALE)
+        token = token_of(headers)
+        if token is not None and token.startswith(PREFIX):
+            # Judged as a key: nobody works under one that is not there, and it may be the first, just made.
+            return self.keyring.principal_of(token)
         if isinstance(need, Scope) and need not in OPEN_SCOPES:
             raise KeyMissing(
                 f"{need} always needs a key, and there is none yet; the operator makes one with lars keys add"
@@ -103,17 +107,14 @@ class Gate:
                 "without a key the service is open to its own machine only, by the names localhost, "
                 "127.0.0.1 and [::1]; the operator makes a key with lars keys add"
             )
-        return self._self_styled(token_of(headers))
+        return _LOCAL if token is None else _self_styled(token)
 
-    def _self_styled(self, token: str | None) -> Principal:
-        """In an open service a token proves nothing; it tells callers apart, so that each has sessions of its
-        own. What looks like a key is judged as one, so that nobody works under a key that is not there."""
-        if token is None:
-            return _LOCAL
-        if token.startswith(PREFIX):
-            return self.keyring.principal_of(token)
-        digest = hashlib.sha256(token.encode("latin-1")).hexdigest()
-        return Principal(f"bearer:{digest[:32]}", OPEN_SCOPES, keyed=False)
+
+def _self_styled(token: str) -> Principal:
+    """In an open service a token proves nothing; it tells callers apart, so that each has sessions of its
+    own."""
+    digest = hashlib.sha256(token.encode("latin-1")).hexdigest()
+    return Principal(f"bearer:{digest[:32]}", OPEN_SCOPES, keyed=False)
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from service.access.gate import Gate, Need
 from service.access.meter import Meter
 from service.access.principal import Actor, Principal
 from service.access.scopes import Scope as KeyScope
-from service.errors import ScopeMissing
+from service.errors import KeyUnknown, ScopeMissing
 from service.http.record import record_of
 from service.limits.limiter import Admission, Limiter
 
@@ -26,12 +27,14 @@ _RECORDED = frozenset((KeyScope.ADMIN, KeyScope.FUNCTIONS_WRITE))
 
 
 class Passage:
-    """One front's."""
+    """One front's. ``after_look`` returns when the gate has the keys that there were at the call (``Watch``);
+    None where nobody looks."""
 
     def __init__(self, gate: Gate, limiter: Limiter, meter: Meter, denials: Denials | None = None) -> None:
         self.gate = gate
         self.limiter = limiter
         self.meter = meter
+        self.after_look: Callable[[Scope], Awaitable[None]] | None = None
         self._denials = denials
 
     async def through(self, app: ASGIApp, needs: Need, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +42,7 @@ class Passage:
         client = scope["client"]
         address = client[0] if client else ""
         try:
-            principal = self.gate.admit(scope["headers"], address, needs)
+            principal = await self._admit(scope, address, needs)
         except ScopeMissing as error:
             if self._denials is not None and needs in _RECORDED and scope["method"] not in ("GET", "HEAD"):
                 await self._denials.record(error.who, address, scope["route"].path)
@@ -61,6 +64,17 @@ class Passage:
                 if cpu:
                     await counted.admission.charge(cpu=cpu)
                 await counted.admission.release()
+
+    async def _admit(self, scope: Scope, address: str, needs: Need) -> Principal:
+        """As the gate says; what it does not know it is asked again after a look. Every unknown key waits for
+        the same look, so that the time tells nothing of it."""
+        try:
+            return self.gate.admit(scope["headers"], address, needs)
+        except KeyUnknown:
+            if self.after_look is None:
+                raise
+        await self.after_look(scope)
+        return self.gate.admit(scope["headers"], address, needs)
 
 
 class _Counted:

@@ -1,7 +1,8 @@
 """Keeps one front in step with the control database: what keys there are, and what they have used.
 
 A look every quarter of a second makes a revocation count in every front within a second, whichever process
-made it. While looks fail, the gate lets nobody in after a few seconds.
+made it. A key that a front does not know may just have been made: a request waits for one look before it is
+told so. While looks fail, the gate lets nobody in after a few seconds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 
 import anyio.to_thread
 import structlog
+from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
 
 from service.access.gate import Gate
@@ -23,9 +25,11 @@ from service.access.principal import Key
 from service.control.control import Control
 from service.control.usage import Figures
 from service.errors import ControlUnavailable, LimitsUnavailable
+from service.http.disconnect import wait_aside
 from service.limits.limiter import Limiter
 
 LOOK_SECONDS: Final = 0.25
+LONGEST_WAIT: Final = 1.0  # seconds for a look: the database may hang
 _WRITE_EVERY: Final = 4  # looks
 _log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -41,6 +45,7 @@ class Watch:
         self._revision = 0
         self._present = False
         self._failing = False
+        self._looked = asyncio.Event()  # set at the end of the look that begins next
 
     async def begin(self) -> None:
         """The first look. ControlUnavailable."""
@@ -68,7 +73,19 @@ class Watch:
         except ControlUnavailable as error:
             _log.error("usage_lost", reason=error.reason)
 
+    async def after_look(self, scope: Scope) -> None:
+        """Return when a look that began after this call is over, even if it failed: what was committed before
+        the request came is known then. No later than LONGEST_WAIT, and than the caller leaves."""
+        await wait_aside(scope, self._looked, LONGEST_WAIT)
+
     async def _look(self) -> None:
+        looked, self._looked = self._looked, asyncio.Event()
+        try:
+            await self._see()
+        finally:
+            looked.set()
+
+    async def _see(self) -> None:
         if not self._present and await anyio.to_thread.run_sync(is_absent, self._control.database.path):
             self._gate.seen()  # without a database there is no key
             return

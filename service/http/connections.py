@@ -26,7 +26,8 @@ class Connections:
     """Counts and watches them. One timer for all: a request costs no timer of its own.
 
     ``waiting`` holds those that no request is served on, in the order in which they began to wait: idle ones,
-    those with an unfinished head, and those whose last answer is being read. They make room for new ones.
+    those with an unfinished head, those whose last answer is being read, and those whose request is set aside
+    (``wait_aside``). They make room for new ones.
     """
 
     def __init__(self, limits: Limits) -> None:

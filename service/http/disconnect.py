@@ -1,14 +1,53 @@
-"""A caller who leaves ends the work that is done for them."""
+"""A caller who leaves ends the work that is done for them, and the wait before it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
+from typing import Final, Protocol
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 _GRACE = 0.02  # most requests are answered before this, and never pay for the watching task
+CONNECTION: Final = "lars.connection"  # in a scope: the ``Connection`` that the request came on
+
+
+class Connection(Protocol):
+    """What is asked of the connection of a request that waits."""
+
+    def set_aside(self, leave: Callable[[], None]) -> None:
+        """Until ``take_up``, make room for new connections as one without a request does, and call
+        ``leave`` when it is closed."""
+
+    def take_up(self) -> None:
+        """The request is in work again."""
+
+
+async def wait_aside(scope: Scope, event: asyncio.Event, seconds: float) -> None:
+    """Return when ``event`` is set, after so many seconds, or when the connection is closed.
+
+    For a wait before the body is read, of a caller whom nobody knows yet: it keeps no other caller out, and
+    as many wait at most as there may be connections."""
+    connection: Connection | None = scope.get(CONNECTION)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds) as patience:
+            if connection is None:
+                await event.wait()
+                return
+            connection.set_aside(partial(_end, patience))
+            try:
+                await event.wait()
+            finally:
+                connection.take_up()
+
+
+def _end(patience: asyncio.Timeout) -> None:
+    if not patience.expired():
+        patience.reschedule(0)
 
 
 class DisconnectWatch:

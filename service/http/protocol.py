@@ -6,20 +6,16 @@ import asyncio
 import fcntl
 import termios
 from array import array
+from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 import httptools
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.errors import (
-    BadRequest,
-    HeadersTooLarge,
-    LarsError,
-    RequestTimeout,
-    TooManyConnections,
-)
+from service.errors import BadRequest, HeadersTooLarge, LarsError, RequestTimeout, TooManyConnections
 from service.http.connections import Connections
+from service.http.disconnect import CONNECTION
 from service.http.exceptions import set_fault
 from service.http.head import check_coding, check_size, check_upgrade, check_version, too_long
 from service.http.pace import Pace
@@ -65,6 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._size = 0
         self._mixed = False
         self._hosts = 0
+        self._leave: Callable[[], None] | None = None  # ends the wait of a request that is set aside
 
     # What the event loop says.
 
@@ -76,6 +73,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.everyone.forget(self)
         super().connection_lost(exc)
+        if self._leave is not None:
+            self._leave()
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
@@ -102,6 +101,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reading = _HEAD
         self._begun, self._came, self._hosts = 0.0, 0, 0
         super().on_message_begin()
+        cast("Scope", self.scope)[CONNECTION] = self
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Of the head, and of the trailers of a chunked body, which go nowhere."""
@@ -130,7 +130,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reading, self._mixed = _BODY, True
         self._begun, self._came, self._content = 0.0, 0, 0
         self.headers = []  # the scope has the other list
-        self.everyone.waiting.pop(self, None)
+        if self._leave is None:  # else the request that is set aside has been sent another after it
+            self.everyone.waiting.pop(self, None)
         if upgrade:
             self._last_request()
 
@@ -156,6 +157,21 @@ class BoundedProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
         else:
             self._wait()
+
+    # What a request says that waits before its body is read.
+
+    def set_aside(self, leave: Callable[[], None]) -> None:
+        """Until ``take_up``, make room as one without a request does; ``leave`` is called at the end."""
+        if self.transport.is_closing():
+            leave()
+            return
+        self._leave = leave
+        self.everyone.waiting[self] = None
+
+    def take_up(self) -> None:
+        """The request is in work again."""
+        self._leave = None
+        self.everyone.waiting.pop(self, None)
 
     # What the front's connections say.
 

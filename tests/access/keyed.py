@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -64,19 +65,22 @@ class Keyed:
     fronts: Mapping[int, HTTPConnection]
 
     def key(self, **fields: object) -> str:
-        """One more, with these members of POST /_/keys, which both fronts know when it is back."""
+        """One more, with these members of POST /_/keys."""
         made = self.ask(self.all, "/_/keys", "POST", json={"name": "a caller", "env": "prod", **fields})
         assert made.status_code == 201, made.text
-        key = str(made.json()["key"])
-        self.settled(key, "key_unknown", same=False)
-        return key
+        return str(made.json()["key"])
 
-    def settled(self, key: str, code: str, *, same: bool = True) -> None:
-        """Within a second every front answers this key with this code, or every one with another."""
+    def settled(self, key: str, code: str) -> None:
+        """Within a second every front answers this key with this code."""
         deadline = time.monotonic() + AT_ONCE
         for pid, connection in self.fronts.items():
-            while ((given := code_on(connection, key)) == code) != same:
+            while (given := code_on(connection, key)) != code:
                 assert time.monotonic() < deadline, f"front {pid} still says {given}"
+
+    def codes(self, key: str) -> set[str]:
+        """What the fronts answer to the probe, all of which are asked at once."""
+        with ThreadPoolExecutor() as pool:
+            return {*pool.map(lambda connection: code_on(connection, key), self.fronts.values())}
 
     def code(self, key: str | None, path: str = "/_/plans", method: str = "GET", **options: Any) -> str:
         """``ok``, or the error's code, of a request on a connection of its own."""

@@ -77,7 +77,6 @@ def test_sessions_belong_to_the_key_whatever_its_secret(keyed: Keyed) -> None:
     assert keyed.ask(mine, "/members", "POST", headers=own, json={"name": "Ada"}).status_code == 201
     assert keyed.ask(other, "/members/1", headers=own).status_code == 404
     new = lars(keyed.data, "keys", "rotate", id_of(mine)).stdout.strip()
-    keyed.settled(new, "scope_missing")
     assert keyed.ask(new, "/members/1", headers=own).json()["name"] == "Ada"
 
 
@@ -93,7 +92,7 @@ def test_a_revocation_counts_in_every_front_within_a_second(keyed: Keyed) -> Non
 def test_a_rotation_without_overlap_ends_the_old_secret(keyed: Keyed) -> None:
     key = keyed.key()
     new = lars(keyed.data, "keys", "rotate", id_of(key), "--overlap", "0").stdout.strip()
-    keyed.settled(new, "scope_missing")
+    assert keyed.code(new) == "ok"
     keyed.settled(key, "key_unknown")
 
 
@@ -102,7 +101,6 @@ def test_an_old_secret_says_until_when_it_is_taken(keyed: Keyed) -> None:
     rotated = keyed.ask(keyed.all, f"/_/keys/{id_of(key)}/rotate", "POST", json={"overlap": "2h"})
     new = rotated.json()["key"]
     assert rotated.headers["cache-control"] == "no-store"
-    keyed.settled(new, "scope_missing")
     old = keyed.ask(key, "/_/plans")
     assert old.status_code == 200
     assert old.headers["deprecation"].startswith("@")

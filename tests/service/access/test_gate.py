@@ -71,6 +71,15 @@ def test_in_an_open_service_what_looks_like_a_key_is_judged_as_one() -> None:
     assert outcome(gate(), bearing(text.text[:-2]), Scope.REST) is KeyMalformed
 
 
+def test_in_an_open_service_a_key_may_be_the_first_whatever_it_is_for_and_wherever_it_comes_from() -> None:
+    """It is said to be unknown, not missing: it may have just been made."""
+    _, text = new_key()
+    kept = {outcome(gate(), bearing(text.text), need) for need in ALL if need is not Open.HEALTH}
+    assert kept == {KeyUnknown}
+    for who in (bearing(text.text, "10.0.0.7"), caller((b"host", b"x"), (b"x-api-key", text.text.encode()))):
+        assert outcome(gate(), who, Scope.REST) is KeyUnknown
+
+
 def test_as_soon_as_one_key_exists_it_is_required() -> None:
     service = gate()
     assert outcome(service, caller(), Scope.EXECUTE) == "anonymous"

@@ -4,11 +4,8 @@ request with its path."""
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 
-import uvicorn
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,7 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from service.http.connections import Connections
 from service.http.limits import Limits
 from service.http.protocol import bounded
-from tests.service.http.stack import application, logged
+from tests.service.http.serving import served
+from tests.service.http.stack import application
 
 LIMITS = Limits(4096, 20, header_seconds=5, body_seconds=5, write_seconds=5, connections=8)
 HOST = b"Host: x\r\n"
@@ -26,22 +24,6 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 async def path(request: Request) -> Response:
     """Answers the path, and how often there was a host."""
     return PlainTextResponse(f"{request.url.path} {len(request.headers.getlist('host'))}")
-
-
-@asynccontextmanager
-async def served(protocol: type[asyncio.Protocol]) -> AsyncIterator[int]:
-    """A server in this loop; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, logged():
-        config = uvicorn.Config(
-            application(path, "/{rest:path}"), http=protocol, ws="none", log_config=None, lifespan="off"
-        )
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            await asyncio.wait_for(task, timeout=20)
 
 
 async def told(port: int, pieces: Sequence[bytes]) -> bytes:
@@ -86,7 +68,11 @@ ATTACKS: Mapping[str, tuple[Sequence[bytes], bytes, int]] = {
 
 async def test_without_and_with_bounds() -> None:
     """The application answers, or there is nothing but the refusal."""
-    async with served(HttpToolsProtocol) as without, served(bounded(Connections(LIMITS))) as within:
+    app = application(path, "/{rest:path}")
+    async with (
+        served(app, HttpToolsProtocol) as without,
+        served(app, bounded(Connections(LIMITS))) as within,
+    ):
         for name, (pieces, passes, status) in ATTACKS.items():
             answer = await told(without, pieces)
             assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), name
