@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from service.access import endpoints as keys
+from service.access.catch_up import CatchUpMiddleware
 from service.access.gate import Open
 from service.access.scopes import Scope
 from service.execution.endpoint import execute
@@ -45,9 +46,7 @@ OWNED = (
 # What lies beside and below the paths above is nobody's resource: "/execute/" must not become a collection.
 # Nor may what other versions of this service serve: data under such a name would be out of reach there.
 NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(
-    (
-        *("docs", "generate-and-execute", "improved", "metrics", "redoc", "self-improve"),
-    )
+    ("docs", "generate-and-execute", "improved", "metrics", "redoc", "self-improve")
 )
 RESERVED = Route("/{path:path}", resources.reserved, methods=list(resources.METHODS))
 RESOURCES = CatchAllRoute(resources.rest, resources.METHODS, NAMES, Scope.REST)
@@ -70,6 +69,7 @@ def _layers(origins: tuple[str, ...]) -> list[Middleware]:
         Middleware(AccessLogMiddleware),
         *([cors] if origins else []),
         Middleware(ErrorMiddleware),
+        Middleware(CatchUpMiddleware),
     ]
 
 

@@ -53,6 +53,23 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Use a key that has `scope`, or have one made.",
         ("scope",),
     ),
+    errors.ModuleFailed: Advice(
+        "What is to be loaded cannot be: the module has an error of syntax, fails or does not end when it is "
+        "imported, or the function takes what no request can hold. `exception` has `type`, `message`, `line` "
+        "and `parameter`.",
+        "Mend the module at `exception.line`, or the annotation of `exception.parameter`.",
+        ("exception",),
+    ),
+    errors.FunctionFailed: Advice(
+        "A loaded function raised an exception, returned what JSON cannot hold, or ended its process. "
+        "`exception` has `type`, `message` and `line`, the last in its module.",
+        "Tell whoever has loaded it; call an older `version`, or roll back.",
+        ("exception",),
+    ),
+    errors.FunctionTimeout: Advice(
+        "A loaded function ran past `LARS_MAX_EXEC_MS`. Its process was ended, with what its module kept.",
+        "Ask it for less at once.",
+    ),
     errors.UploadRefused: Advice(
         "What lies where a module belongs is not read, or not replaced. `reason` is `link`, `not_a_file`, "
         "`not_a_directory`, `hard_link`, `owner`, `writable`, `unreadable` or, of an upload, `count`.",

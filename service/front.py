@@ -1,5 +1,5 @@
-"""One front: ``python -m service.front LISTENER CONTROL SECRETS COUNTERS``, started by the supervisor with
-these descriptors.
+"""One front: ``python -m service.front LISTENER CONTROL SECRETS COUNTERS BULLETIN``, started by the
+supervisor with these descriptors.
 
 It serves HTTP on the socket it inherited and meets zygotes as the supervisor introduces them. It ends with
 SIGTERM, with the supervisor's end of the control socket, and with the supervisor itself.
@@ -24,10 +24,11 @@ from sandbox_runtime.domain import WORKER_KINDS
 from sandbox_runtime.layers import states_from_json
 from service.access.denials import Denials
 from service.access.opening import is_loopback
-from service.access.passage import Passage
 from service.access.watch import Watch
 from service.app import create_app
-from service.control.control import Control, open_control
+from service.control.bulletin import Bulletin
+from service.control.control import open_control
+from service.functions.following import Following
 from service.handover import take
 from service.http.connections import Connections
 from service.http.limits import Limits
@@ -72,12 +73,13 @@ class Server(uvicorn.Server):
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What the supervisor has handed over: the listening socket, the channel to it, and a descriptor of the
-    memory in which all fronts count."""
+    """What the supervisor has handed over: the listening socket, the channel to it, and descriptors of the
+    memory in which all fronts count, and of that in which they announce changes."""
 
     listener: socket.socket
     control: socket.socket
     counters: int
+    bulletin: int
 
 
 class Supervisor:
@@ -118,11 +120,12 @@ class Supervisor:
         elif body["t"] == "retire":
             self._state.pool.retire(body["id"])
             self._state.sessions.retire(body["id"])
-            self._state.contracts.retire(body["id"])
+            self._state.functions.contracts.retire(body["id"])
 
     def _meet(self, body: dict[str, object], ends: list[socket.socket]) -> None:
         state = self._state
-        sandbox, pools = state.sandbox, (state.pool, state.sessions.workers, state.contracts.workers)
+        sandbox, contracts = state.sandbox, state.functions.contracts
+        pools = state.pool, state.sessions.workers, contracts.workers
         sandbox.layers = states_from_json(body["layers"])
         modules = body["modules"]
         sandbox.modules = tuple(modules) if isinstance(modules, list) else ()
@@ -140,21 +143,21 @@ async def serve(settings: Settings, inherited: Inherited) -> None:
             os.close(inherited.counters)
         address = inherited.listener.getsockname()[0]
         passage = new_passage(settings, store, Denials(opened.audit), local=is_loopback(address))
-        watch = Watch(opened, passage)
-        passage.after_look = watch.after_look
+        pool = Pool(PoolSize(settings.pool_size, settings.max_workers, settings.queue_size))
+        state = new_state(settings, pool, passage, opened)
+        following = Following(opened.functions, state.functions.table, state.functions.contracts.release)
+        passage.watch = watch = Watch(opened, passage, Bulletin(inherited.bulletin), following)
         await watch.begin()
         watching = asyncio.create_task(watch.run())
         try:
-            await _answer(settings, inherited, passage, opened)
+            await _answer(state, inherited)
         finally:
             watching.cancel()
             await watch.end()
 
 
-async def _answer(settings: Settings, inherited: Inherited, passage: Passage, opened: Control) -> None:
-    listener = inherited.listener
-    pool = Pool(PoolSize(settings.pool_size, settings.max_workers, settings.queue_size))
-    state = new_state(settings, pool, passage, opened)
+async def _answer(state: ServiceState, inherited: Inherited) -> None:
+    settings, pool, listener = state.settings, state.pool, inherited.listener
     config = uvicorn.Config(
         behind(settings.trusted_proxies, create_app(state)),
         loop="uvloop",
@@ -189,14 +192,14 @@ async def _answer(settings: Settings, inherited: Inherited, passage: Passage, op
 def main() -> None:
     """Entry point of the front process."""
     die_with_parent(signal.SIGKILL)
-    listener, control, secrets, counters = (int(number) for number in sys.argv[1:5])
-    for inherited in (listener, control, counters):
+    listener, control, secrets, counters, bulletin = (int(number) for number in sys.argv[1:6])
+    for inherited in (listener, control, counters, bulletin):
         os.set_inheritable(inherited, False)
     settings = Settings.from_env({**os.environ, **take(secrets)})
     configure_logging(settings)
     sockets = socket.socket(fileno=listener), socket.socket(fileno=control)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, Inherited(*sockets, counters)))
+        runner.run(serve(settings, Inherited(*sockets, counters, bulletin)))
 
 
 if __name__ == "__main__":

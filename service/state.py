@@ -20,6 +20,11 @@ from service.access.principal import Principal
 from service.control.control import Control
 from service.errors import ControlUnavailable
 from service.functions.contracts import Contracts, contract_limits
+from service.functions.functions import Functions
+from service.functions.module_writing import Bounds
+from service.functions.modules import Modules
+from service.functions.table import FunctionTable
+from service.functions.uploads import Uploads
 from service.limits.limiter import Limiter
 from service.limits.store import Store
 from service.pool.lending import SPARE_WORKERS
@@ -70,6 +75,11 @@ class ServiceState:
         """What else than its shape a plan depends on."""
         return ("planner", self.planner.version), ("policy", PLAN_VERSION)
 
+    async def changed(self) -> None:
+        """The control database was changed here: every front of this node looks before its next request."""
+        if self.passage.watch is not None:
+            await self.passage.watch.changed()
+
     def settings_for(self, principal: Principal) -> Settings:
         """The settings as they are for this caller."""
         return self.restricted if principal.policy == "restricted" else self.settings
@@ -114,11 +124,23 @@ def new_state(
         replace(settings, execute_policy="restricted"),
         pool,
         Sessions(_lent(settings, settings.session_workers), session_limits(settings)),
-        Contracts(_lent(settings, settings.contract_workers), contract_limits(settings)),
+        _functions(settings, control),
         planner,
         PlanCache(planner, admit_block, files, settings.max_plans),
         passage,
         control,
+    )
+
+
+def _functions(settings: Settings, control: Control | None) -> Functions:
+    bounds = Bounds(settings.max_code_bytes, settings.uploads_quota)
+    return Functions(
+        FunctionTable(),
+        Contracts(_lent(settings, settings.contract_workers), contract_limits(settings)),
+        Uploads(settings.uploads_dir, bounds),
+        Modules(None if control is None else control.functions, settings.max_code_bytes),
+        settings.max_exec_ms / 1000,
+        settings.max_code_bytes,
     )
 
 

@@ -11,26 +11,28 @@ from starlette.responses import Response
 
 from service.access.key_request import parse_key, parse_rotation
 from service.access.key_text import NewKey
-from service.access.passage import principal_of
-from service.access.principal import Actor, Key
+from service.access.passage import actor_of
+from service.access.principal import Key
 from service.control.key_view import key_view, usage_view
 from service.control.key_view import principal_of as name_of
+from service.control.keys import MAX_LIST
 from service.control.usage import Figures
-from service.errors import BadRequest
-from service.http.body import read_json_text
+from service.http.body import has_body, read_json_text
+from service.http.paging import read_page
 from service.state import state_of
 
 _MAX_BODY = 64 * 1024
 _PAGE = 100
-_MAX_PAGE = 1000
 
 
 async def keys(request: Request) -> Response:
     """GET: a page of keys. POST: a new one, whose text is in this answer only."""
-    control = state_of(request).control
+    state = state_of(request)
+    control = state.control
     if request.method == "POST":
         _, body = await read_json_text(request, _MAX_BODY)
         key, new = await control.keys.add(parse_key(body, time.time()), actor_of(request))
+        await state.changed()
         return _shown_once(key, new, 201)
     limit, after = read_page(request.query_params, _PAGE, MAX_LIST)
     page = await control.keys.list(after, limit)
@@ -42,9 +44,11 @@ async def keys(request: Request) -> Response:
 
 async def key(request: Request) -> Response:
     """GET: one key. DELETE: it is revoked, and stays listed."""
-    control, key_id = state_of(request).control, _id(request)
+    state, key_id = state_of(request), _id(request)
+    control = state.control
     if request.method == "DELETE":
         found = await control.keys.revoke(key_id, actor_of(request))
+        await state.changed()
     else:
         found = await control.keys.get(key_id)
     used = await control.usage.totals([name_of(found.id)])
@@ -54,10 +58,12 @@ async def key(request: Request) -> Response:
 async def rotate(request: Request) -> Response:
     """A new secret for a key; the old one is taken for ``overlap`` more seconds."""
     body: dict[str, Any] = {}
-    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+    if has_body(request):
         _, body = await read_json_text(request, _MAX_BODY)
     overlap = parse_rotation(body, time.time())
-    found, new = await state_of(request).control.keys.rotate(_id(request), overlap, actor_of(request))
+    state = state_of(request)
+    found, new = await state.control.keys.rotate(_id(request), overlap, actor_of(request))
+    await state.changed()
     return _shown_once(found, new, 200)
 
 

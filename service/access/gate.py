@@ -33,7 +33,7 @@ PUBLIC_NAMES: dict[str, Need] = {
     "functions:read": Scope.FUNCTIONS_READ,
     "functions:call": Scope.FUNCTIONS_CALL,
 }
-_STALE = f"no look at the keys for {STALE_SECONDS:g} s, in which one may have been revoked"
+_STALE = "no look at keys and functions for some time, in which one may have been revoked or unloaded"
 _ANYBODY = Principal(ANONYMOUS, frozenset(), keyed=False)
 _LOCAL = Principal(ANONYMOUS, OPEN_SCOPES, keyed=False)
 
@@ -65,6 +65,10 @@ class Gate:
         """The keyring has just been compared with the control database."""
         self.fresh_until = time.monotonic() + STALE_SECONDS
 
+    def doubt(self) -> None:
+        """The control database is known to have changed, and cannot be read."""
+        self.fresh_until = float("-inf")
+
     def admit(self, headers: Headers, address: str, need: Need) -> Principal:
         """Whom the request comes from. ``headers``: names in lower case; ``address``: the peer's, or the one
         that a trusted proxy tells. Unauthorized, ScopeMissing, ControlUnavailable, or BadRequest."""
@@ -75,6 +79,8 @@ class Gate:
         token = token_of(headers)
         if token is None:
             if need in self._public:
+                if isinstance(need, Scope) and time.monotonic() > self.fresh_until:
+                    raise ControlUnavailable(_STALE)  # a function may have been unloaded since
                 return _ANYBODY
             raise KeyMissing(
                 "no key came; send one as X-API-Key or Authorization: Bearer (lars keys add makes them)"

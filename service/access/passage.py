@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Protocol, cast
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,15 +25,24 @@ _RUNS = frozenset((KeyScope.EXECUTE, KeyScope.GENERATE, KeyScope.REST, KeyScope.
 _RECORDED = frozenset((KeyScope.ADMIN, KeyScope.FUNCTIONS_WRITE))
 
 
+class Watcher(Protocol):
+    """What is asked of ``Watch``."""
+
+    @property
+    def behind(self) -> bool: ...
+    async def catch_up(self) -> None: ...
+    async def after_look(self, scope: Scope) -> None: ...
+    async def changed(self) -> None: ...
+
+
 class Passage:
-    """One front's. ``after_look`` returns when the gate has the keys that there were at the call (``Watch``);
-    None where nobody looks."""
+    """One front's. ``watch``: who looks at the control database for it; None where nobody does."""
 
     def __init__(self, gate: Gate, limiter: Limiter, meter: Meter, denials: Denials | None = None) -> None:
         self.gate = gate
         self.limiter = limiter
         self.meter = meter
-        self.after_look: Callable[[Scope], Awaitable[None]] | None = None
+        self.watch: Watcher | None = None
         self._denials = denials
 
     async def through(self, app: ASGIApp, needs: Need, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,9 +79,9 @@ class Passage:
         try:
             return self.gate.admit(scope["headers"], address, needs)
         except KeyUnknown:
-            if self.after_look is None:
+            if self.watch is None:
                 raise
-        await self.after_look(scope)
+        await self.watch.after_look(scope)
         return self.gate.admit(scope["headers"], address, needs)
 
 

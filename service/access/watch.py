@@ -1,8 +1,9 @@
-"""Keeps one front in step with the control database: what keys there are, and what they have used.
+"""Keeps one front in step with the control database: what keys and functions there are, and what was used.
 
-A look every quarter of a second makes a revocation count in every front within a second, whichever process
-made it. A key that a front does not know may just have been made: a request waits for one look before it is
-told so. While looks fail, the gate lets nobody in after a few seconds.
+What a front of this node has changed, the others look for before their next request (``Bulletin``). A look
+every quarter of a second makes a revocation count in every front within a second, whichever process made it.
+A key that a front does not know may just have been made: a request waits for one look before it is told so.
+While looks fail, the gate lets nobody in after a few seconds.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from service.access.gate import Gate
 from service.access.meter import Meter
 from service.access.passage import Passage
 from service.access.principal import Key
+from service.control.bulletin import Bulletin
 from service.control.control import Control
 from service.control.usage import Figures
 from service.errors import ControlUnavailable, LimitsUnavailable
+from service.functions.following import Following
 from service.http.disconnect import wait_aside
 from service.limits.limiter import Limiter
 
@@ -37,19 +40,24 @@ _log: FilteringBoundLogger = structlog.get_logger(__name__)
 class Watch:
     """Run ``begin`` before the first request, ``run`` beside them, and ``end`` after the last."""
 
-    def __init__(self, control: Control, passage: Passage) -> None:
+    def __init__(self, control: Control, passage: Passage, bulletin: Bulletin, following: Following) -> None:
         self._control = control
+        self._bulletin = bulletin
+        self._following = following
         self._gate: Gate = passage.gate
         self._limiter: Limiter = passage.limiter
         self._meter: Meter = passage.meter
         self._revision = 0
         self._present = False
         self._failing = False
+        self._looking = asyncio.Lock()
         self._looked = asyncio.Event()  # set at the end of the look that begins next
+        self._read = -1  # the bulletin's number before the last look that told anything
 
     async def begin(self) -> None:
         """The first look. ControlUnavailable."""
-        await self._look()
+        async with self._looking:
+            await self._look()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -58,7 +66,8 @@ class Watch:
             await asyncio.sleep(LOOK_SECONDS)
             turn += 1
             try:
-                await self._look()
+                async with self._looking:
+                    await self._look()
                 if turn % _WRITE_EVERY == 0:
                     await self._write()
             except ControlUnavailable as error:
@@ -73,6 +82,28 @@ class Watch:
         except ControlUnavailable as error:
             _log.error("usage_lost", reason=error.reason)
 
+    @property
+    def behind(self) -> bool:
+        """Whether a front of this node has changed something since the last look."""
+        return self._bulletin.number != self._read
+
+    async def catch_up(self) -> None:
+        """Look, if it is behind. When it cannot, the gate lets nobody in until a look has told something."""
+        if not self.behind:
+            return
+        async with self._looking:
+            if self.behind:
+                try:
+                    await self._look()
+                except ControlUnavailable as error:
+                    self._gate.doubt()
+                    self._tell(error)
+
+    async def changed(self) -> None:
+        """This front has changed something: all fronts are to know it before they serve another request."""
+        self._bulletin.announce()
+        await self.catch_up()
+
     async def after_look(self, scope: Scope) -> None:
         """Return when a look that began after this call is over, even if it failed: what was committed before
         the request came is known then. No later than LONGEST_WAIT, and than the caller leaves."""
@@ -86,8 +117,10 @@ class Watch:
             looked.set()
 
     async def _see(self) -> None:
+        number = self._bulletin.number
         if not self._present and await anyio.to_thread.run_sync(is_absent, self._control.database.path):
             self._gate.seen()  # without a database there is no key
+            self._read = number
             return
         changes = await self._control.keys.changes_since(self._revision)
         await self._remind(changes.keys)
@@ -95,7 +128,8 @@ class Watch:
             self._gate.keyring.replace(changes.keys)
         else:
             self._gate.keyring.update(changes.keys)
-        self._revision, self._present = changes.revision, True
+        await self._following.catch_up(changes.revision)
+        self._revision, self._present, self._read = changes.revision, True, number
         self._gate.seen()
 
     async def _write(self) -> None:

@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from service.access.opening import check_opening
 from service.access.prepare import Prepared, prepare_in_child
 from service.commands.options import Commands, Environ, finish
+from service.control.bulletin import create_bulletin
 from service.handover import hand_over, without_secrets
 from service.limits.shared_table import create_shared
 from service.listen import listen, url_of
@@ -55,7 +56,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         fronts=settings.fronts,
         floor=settings.sandbox_floor,
         environ=clean,
-        handed=(secrets, create_shared(settings.fronts)),
+        handed=(secrets, create_shared(settings.fronts), create_bulletin()),
         shutdown=settings.shutdown_seconds,
     )
     announcement = Announcement(

@@ -2,6 +2,9 @@
 
     LarsError
     ├── StoreRefused                 a session's store refused it: STORE_KINDS says who is at fault
+    ├── FunctionError                the loaded function is at fault
+    │   ├── FunctionFailed
+    │   └── FunctionTimeout
     ├── RequestError                 the request is at fault
     │   ├── BadRequest
     │   │   └── MalformedJson
@@ -25,6 +28,7 @@
     │   ├── HeadersTooLarge
     │   ├── RateLimited
     │   ├── UnsupportedMediaType
+    │   ├── ModuleFailed
     │   └── ValidationFailed
     └── ServiceError                 the service is at fault
         ├── TryLater
@@ -63,6 +67,7 @@ from service.errors.access import (
 )
 from service.errors.base import MISSING, FieldError, LarsError, RequestError, ServiceError, TryLater, shown
 from service.errors.body import INSTANCE_PREFIX, MEDIA_TYPE, TYPE_PREFIX, problem
+from service.errors.functions import FunctionError, FunctionFailed, FunctionTimeout, ModuleFailed
 from service.errors.kinds import KINDS, STORE_KINDS, Kind, kind_of
 from service.errors.request import (
     BadRequest,
@@ -107,6 +112,9 @@ __all__ = [
     "Conflict",
     "ControlUnavailable",
     "FieldError",
+    "FunctionError",
+    "FunctionFailed",
+    "FunctionTimeout",
     "HeadersTooLarge",
     "IdempotencyConflict",
     "InternalError",
@@ -120,6 +128,7 @@ __all__ = [
     "LimitsUnavailable",
     "MalformedJson",
     "MethodNotAllowed",
+    "ModuleFailed",
     "NotFound",
     "NotReady",
     "Overloaded",

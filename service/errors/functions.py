@@ -14,8 +14,9 @@ class FunctionFailed(FunctionError):
 
     def __init__(self, kind: str, message: str, line: int | None) -> None:
         where = "" if line is None else f" (line {line} of its module)"
+        said = f": {message}" if message else ""
         super().__init__(
-            f"the function raised {kind}: {message}{where}" if message else f"the function raised {kind}{where}",
+            f"the function raised {kind}{said}{where}",
             extra={"exception": {"type": kind, "message": message, "line": line}},
         )
 

@@ -18,6 +18,7 @@ from service.errors.access import (
     ScopeMissing,
 )
 from service.errors.base import LarsError
+from service.errors.functions import FunctionFailed, FunctionTimeout, ModuleFailed
 from service.errors.request import (
     BadRequest,
     Conflict,
@@ -84,8 +85,10 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     UriTooLong: Kind(414, "uri_too_long", "The URI is too long"),
     UnsupportedMediaType: Kind(415, "unsupported_media_type", "Unsupported media type"),
     ValidationFailed: Kind(422, "validation_failed", "Validation failed"),
+    ModuleFailed: Kind(422, "module_failed", "The module cannot be loaded"),
     RateLimited: Kind(429, "rate_limited", "A limit of the key is used up"),
     HeadersTooLarge: Kind(431, "headers_too_large", "The headers are too large"),
+    FunctionFailed: Kind(500, "function_error", "The function failed"),
     InternalError: Kind(500, "internal_error", "Internal error"),
     PlannerRequired: Kind(501, "planner_required", "A planner is required"),
     PlanFailed: Kind(502, "plan_failed", "The plan gave no reply"),
@@ -98,6 +101,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     ControlUnavailable: Kind(503, "control_unavailable", "Keys cannot be looked up"),
     StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
     LimitsUnavailable: Kind(503, "limits_unavailable", "Limits cannot be checked"),
+    FunctionTimeout: Kind(504, "function_timeout", "The function took too long"),
     RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
 }
 

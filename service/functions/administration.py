@@ -76,7 +76,7 @@ async def canary(request: Request) -> Response:
 
 
 async def _changed(state: ServiceState, function: Function) -> Response:
-    await state.changed(function.revision)
+    await state.changed()
     return _json(function_view(function))
 
 

@@ -80,7 +80,8 @@ def read_query(raw: bytes) -> Query:
         )
     except ValueError as error:  # a UnicodeDecodeError is one
         raise BadRequest(
-            f"the query string cannot be read: {error}; send at most {_MAX_QUERY} names, percent-encoded UTF-8"
+            f"the query string cannot be read: {error}; "
+            f"send percent-encoded UTF-8, at most {_MAX_QUERY} names"
         ) from error
     query: Query = {}
     for name, text in pairs:

@@ -1,4 +1,4 @@
-"""One call of a loaded function: which version, in its contract's worker, and what its end is for the caller."""
+"""One call of a loaded function: which version, in whose worker, and what its end is for the caller."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ async def call(functions: Functions, called: Called, deadline: float, spent: Spe
     version, digest = await _chosen(functions, called)
     module = await functions.modules.module(digest, spec.module)
     invocation = Invocation(digest, spec.name, called.body, called.query)
-    value, outcome = await functions.contracts.call(
-        Contract(spec.hash), module, invocation, deadline, spent
-    )
+    value, outcome = await functions.contracts.call(Contract(spec.hash), module, invocation, deadline, spent)
     if value is None:
         raise _error_of(outcome, called.body)
     return Returned(value, version, outcome.run)

@@ -33,7 +33,7 @@ async def load_function(request: Request) -> Response:
     wanted = parse_load(body, request.app.state.names)
     order = Order(wanted, actor_of(request), _if_match(request))
     loaded = await load(state.functions, state.control, order, record_of(request.scope).spent)
-    await state.changed(loaded.function.revision)
+    await state.changed()
     return _json(
         {
             "success": True,
@@ -51,7 +51,7 @@ async def unload_function(request: Request) -> Response:
     state = state_of(request)
     contract, name = request.path_params["contract"], request.path_params["name"]
     gone = await state.control.functions.unload(contract, name, actor_of(request))
-    await state.changed(gone.revision)
+    await state.changed()
     return _json(
         {
             "success": True,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sandbox_runtime.domain import Contract
-from service.functions.contracts import Contracts
 from service.functions.registry import Registry
 from service.functions.table import FunctionTable
 
 
 class Following:
     """Nothing else changes the table: what a front has loaded itself reaches it on this way too, so that no
-    answer that was late can bring back what has gone since."""
+    answer that was late can bring back what has gone since. ``release`` is told of each contract that has no
+    function left."""
 
-    def __init__(self, registry: Registry, table: FunctionTable, contracts: Contracts) -> None:
+    def __init__(self, registry: Registry, table: FunctionTable, release: Callable[[Contract], None]) -> None:
         self._registry = registry
         self._table = table
-        self._contracts = contracts
+        self._release = release
         self._revision = 0
 
     async def catch_up(self, revision: int) -> None:
@@ -27,5 +29,5 @@ class Following:
             whole = self._revision == 0 or changes.revision < self._revision
             change = self._table.replace if whole else self._table.update
             for contract in change(changes.functions):
-                self._contracts.release(Contract(contract))
+                self._release(Contract(contract))
         self._revision = changes.revision

@@ -30,8 +30,8 @@ def parse_load(body: Mapping[str, Any], reserved: Collection[str]) -> LoadReques
     the service's."""
     values = read_members(body, _LOAD, None)
     require(values, _NEEDED)
-    spec = FunctionSpec(*(values[name] for name in _NEEDED), method=values.get("method", "GET"))
-    found = read_spec(spec)
+    contract, name, module, path = (values[name] for name in _NEEDED)
+    found = read_spec(FunctionSpec(contract, name, module, path, values.get("method", "GET")))
     first = found.path.split("/")[1]
     if first in reserved:
         raise Conflict(

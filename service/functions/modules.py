@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from sandbox_runtime.function import Module
-from service.errors import NotFound
+from service.errors import ControlUnavailable, NotFound
 from service.functions.registry import Registry
 from service.functions.values import Function, Version
 
@@ -17,9 +17,10 @@ _MAX_VERSIONS = 4096
 
 
 class Modules:
-    """Every method raises ControlUnavailable. ``max_code``: bytes of one module."""
+    """Every method raises ControlUnavailable. ``registry``: None where there is no control database, and so
+    no function. ``max_code``: bytes of one module."""
 
-    def __init__(self, registry: Registry, max_code: int) -> None:
+    def __init__(self, registry: Registry | None, max_code: int) -> None:
         self._registry = registry
         self._max_code = max_code
         self._texts: OrderedDict[tuple[str, str], Module] = OrderedDict()
@@ -32,7 +33,7 @@ class Modules:
         if known is not None:
             self._texts.move_to_end((digest, name))
             return known
-        source = await self._registry.source(digest)
+        source = await self._kept().source(digest)
         module = Module(digest, source.text, name, max_code=max(self._max_code, len(source.text.encode())))
         self._keep(module)
         return module
@@ -50,13 +51,18 @@ class Modules:
 
     async def _find(self, function: Function, number: int) -> Version:
         spec = function.spec
-        found = await self._registry.versions(spec.hash, spec.name, below=number + 1, limit=1)
+        found = await self._kept().versions(spec.hash, spec.name, below=number + 1, limit=1)
         if not found or found[0].number != number:
             raise NotFound(
                 f"{spec.name} has no version {number}; "
                 f"GET /_/functions/{spec.hash}/{spec.name}/versions has those there are"
             )
         return found[0]
+
+    def _kept(self) -> Registry:
+        if self._registry is None:
+            raise ControlUnavailable("this front has no control database")
+        return self._registry
 
     def _keep(self, module: Module) -> None:
         key = module.digest, module.name

@@ -32,8 +32,9 @@ def has_body(request: Request) -> bool:
 
 
 async def read_body(request: Request, limit: int, setting: str = SETTING) -> bytes:
-    """The body, of at most ``limit`` bytes, which ``setting`` raises. PayloadTooLarge as soon as Content-Length or the bytes so far
-    are over it. The server drops the rest, so that a caller who is still sending gets the answer."""
+    """The body, of at most ``limit`` bytes, which ``setting`` raises. PayloadTooLarge as soon as
+    Content-Length or the bytes so far are over it. The server drops the rest, so that a caller who is still
+    sending gets the answer."""
     declared = _declared_length(request)
     if declared is not None and declared > limit:
         raise PayloadTooLarge("body", limit, setting=setting, observed=declared)

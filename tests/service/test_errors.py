@@ -84,7 +84,7 @@ def test_the_table_is_closed() -> None:
 
 
 def test_who_is_at_fault_decides_the_status() -> None:
-    """4xx below RequestError, 5xx below ServiceError."""
+    """4xx below RequestError, 5xx below FunctionError and ServiceError."""
     for error_class, kind in KINDS.items():
         assert kind.status // 100 == (4 if issubclass(error_class, errors.RequestError) else 5)
 
@@ -108,6 +108,9 @@ def test_status_and_code_are_the_contract() -> None:
         "idempotency_conflict": 409,
         "method_not_allowed": 405,
         "precondition_failed": 412,
+        "module_failed": 422,
+        "function_error": 500,
+        "function_timeout": 504,
         "payload_too_large": 413,
         "uri_too_long": 414,
         "headers_too_large": 431,

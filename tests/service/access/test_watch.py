@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -17,10 +18,13 @@ from service.access.principal import Actor, KeySpec
 from service.access.scopes import USUAL
 from service.access.scopes import Scope as KeyScope
 from service.access.watch import LONGEST_WAIT, Watch
+from service.control.bulletin import Bulletin, create_bulletin
 from service.control.control import Control, open_control
 from service.control.migrate import prepare
 from service.control.tables import REVISION
 from service.errors import ControlUnavailable, KeyMalformed, KeyUnknown
+from service.functions.following import Following
+from service.functions.table import FunctionTable
 from service.limits.store import open_store
 from service.settings import Settings
 from service.state import new_passage
@@ -31,15 +35,28 @@ BY = Actor("test", "here")
 SPEC = KeySpec("a caller", "prod", USUAL)
 
 
+class Watched(Watch):
+    """``waits`` is released by each request that comes to wait."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.waits = asyncio.Semaphore(0)
+
+    async def after_look(self, scope: Scope) -> None:
+        self.waits.release()
+        await super().after_look(scope)
+
+
 class Front:
     """What of a front decides on keys. Nobody looks unless the test does, by ``watch.begin``."""
 
     def __init__(self, control: Control, passage: Passage) -> None:
         self.control = control
         self.passage = passage
-        self.watch = Watch(control, passage)
-        self._waits = asyncio.Semaphore(0)  # released by each that comes to wait
-        passage.after_look = self._after_look
+        bulletin = Bulletin(create_bulletin())
+        following = Following(control.functions, FunctionTable(), lambda _: None)
+        self.watch = passage.watch = Watched(control, passage, bulletin, following)
+        self._waits = self.watch.waits
 
     async def waiting(self, *keys: str) -> list[asyncio.Task[str]]:
         """Requests with these keys, each of which waits for a look; their results name the principal."""
@@ -56,10 +73,6 @@ class Front:
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.passage.through(_name, KeyScope.REST, scope, receive, send)
-
-    async def _after_look(self, scope: Scope) -> None:
-        self._waits.release()
-        await self.watch.after_look(scope)
 
 
 async def _name(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -165,6 +178,6 @@ async def test_a_request_that_is_cancelled_leaves_nothing(front: Front) -> None:
 
 
 async def test_where_nobody_looks_it_is_told_at_once(front: Front) -> None:
-    front.passage.after_look = None
+    front.passage.watch = None
     with pytest.raises(KeyUnknown):
         await asyncio.wait_for(front.ask(make_key("prod").text), LONGEST_WAIT / 2)
