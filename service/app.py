@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from service.access import endpoints as keys
 from service.access.catch_up import CatchUpMiddleware
@@ -13,9 +15,7 @@ from service.access.gate import Open
 from service.access.scopes import Scope
 from service.execution.endpoint import execute
 from service.functions import routes as functions
-from service.http.access_log import AccessLogMiddleware
-from service.http.exceptions import EXCEPTION_HANDLERS, ErrorMiddleware
-from service.http.request_id import RequestIdMiddleware
+from service.http.edge import Edge
 from service.http.routing import CatchAllRoute, OwnedRoute
 from service.rest import endpoint as resources
 from service.rest import plan_endpoints as plans
@@ -55,28 +55,29 @@ ROUTES = (functions.OWN_PATHS, RESOURCES, *OWNED, RESERVED)
 TAKEN = NAMES - {"agent", "function"}
 
 
-def _layers(origins: tuple[str, ...]) -> list[Middleware]:
-    """From the outside in. CORS answers preflights, and adds its headers to errors too."""
-    cors = Middleware(
-        CORSMiddleware,
+class Application(Starlette):
+    """Starlette's, with the service's edge in the place of its layers for exceptions."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """From the outside in: the edge, which has CORS answer preflights and add its headers to errors too;
+        the look at what has changed; the router."""
+        origins = self.state.service.settings.cors_origins
+        return Edge(CatchUpMiddleware(self.router), partial(_cors, origins) if origins else None)
+
+
+def _cors(origins: tuple[str, ...], app: ASGIApp) -> ASGIApp:
+    return CORSMiddleware(
+        app,
         allow_origins=origins,
         allow_methods=resources.METHODS,
         allow_headers=("*",),
         expose_headers=resources.EXPOSED,
     )
-    return [
-        Middleware(RequestIdMiddleware),
-        Middleware(AccessLogMiddleware),
-        *([cors] if origins else []),
-        Middleware(ErrorMiddleware),
-        Middleware(CatchUpMiddleware),
-    ]
 
 
 def create_app(state: ServiceState) -> Starlette:
     """The ASGI application over one front's state."""
-    middleware = _layers(state.settings.cors_origins)
-    app = Starlette(routes=list(ROUTES), middleware=middleware, exception_handlers=EXCEPTION_HANDLERS)
+    app = Application(routes=list(ROUTES))
     app.router.redirect_slashes = False  # a redirect would take its host from the caller and lose the body
     app.state.service = state
     app.state.names = TAKEN

@@ -99,8 +99,8 @@ BROAD_HANDLERS: Mapping[tuple[str, str], str] = {
     ("sandbox_runtime/result.py", "encode_result"): "a dict subclass's methods are the program's",
     ("sandbox_runtime/result.py", "safe_repr"): "__repr__ is the program's",
     (
-        "service/http/exceptions.py",
-        "ErrorMiddleware.__call__",
+        "service/http/edge.py",
+        "Edge._answer",
     ): "the front's outermost frame: a bug becomes a 500",
 }
 

@@ -120,7 +120,7 @@ class Contracts:
         except WorkerLost:
             if worker.innocent:
                 raise
-            return Inspection(error=Fault("WorkerLost", "importing the module ended its process"))
+            return Inspection(error=Fault("ProcessEnded", "importing the module ended its process"))
         finally:
             worker.destroy()
 

@@ -34,12 +34,6 @@ class RequestRecord:
         } | ({"cpu_ms": round(self.spent.cpu * 1000, 3)} if self.spent.cpu else {})
 
 
-def new_state(scope: Scope) -> dict[str, object]:
-    """Gives the request a ``state`` of its own, which may still hold what the lifespan put there."""
-    state = scope["state"] = dict(scope.get("state", {}))
-    return state
-
-
 def record_of(scope: Scope) -> RequestRecord:
     """The record of this request; a fresh one that nobody logs when no access log is in the stack."""
     return cast(RequestRecord, scope.setdefault("state", {}).setdefault("record", RequestRecord()))

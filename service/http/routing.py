@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access.gate import Need
 from service.state import passage_of
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _answering(endpoint: Endpoint) -> ASGIApp:
+    """Without the layer that Starlette puts around each endpoint for its own handlers of exceptions: the edge
+    has them all."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return app
 
 
 class KeyedRoute(Route):
     """Its endpoint runs for callers who may do what it ``needs``. A method that it has not is 405 for all."""
 
-    def __init__(self, path: str, endpoint: Any, methods: Sequence[str], needs: Need) -> None:
+    def __init__(self, path: str, endpoint: Endpoint, methods: Sequence[str], needs: Need) -> None:
         super().__init__(path, endpoint, methods=list(methods))
+        self.app = _answering(endpoint)
         self.needs = needs
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +58,9 @@ class OwnedRoute(KeyedRoute):
 class CatchAllRoute(KeyedRoute):
     """Every path whose first segment is not one of ``taken``. Comes first: it asks no other route."""
 
-    def __init__(self, endpoint: Any, methods: Sequence[str], taken: Collection[str], needs: Need) -> None:
+    def __init__(
+        self, endpoint: Endpoint, methods: Sequence[str], taken: Collection[str], needs: Need
+    ) -> None:
         super().__init__("/{path:path}", endpoint, methods, needs)
         self._taken = frozenset(taken)
 

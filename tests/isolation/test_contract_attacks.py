@@ -31,7 +31,7 @@ def outcome(**said):
 fault = {"type": "E", "message": "", "line": None, "parameter": None}
 wrong = {"parameter": "x", "message": "", "expected": "", "got": None}
 """
-LOST = "WorkerLost"
+LOST = "FunctionFailed"
 # What a worker sends in place of its answer -> what its caller gets.
 LIES: tuple[tuple[str, str, Said], ...] = (
     ("its-own-value", "frame(18, b'77'); outcome()", Said(77)),
@@ -60,7 +60,7 @@ LIES: tuple[tuple[str, str, Said], ...] = (
     ("half-a-frame", "os.write(3, struct.pack('<IB', 100, 21) + b'{'); os._exit(0)", Said(error=LOST, end="")),
     ("an-exit", "os._exit(0)", Said(error=LOST, end="")),
     ("a-crash", "import ctypes; ctypes.string_at(0)", Said(error=LOST, end="")),
-    ("silence", "os.close(3); time.sleep(30)", Said(error="RunTimeout", end="")),
+    ("silence", "os.close(3); time.sleep(30)", Said(error="FunctionTimeout", end="")),
 )  # fmt: skip
 
 

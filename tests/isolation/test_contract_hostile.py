@@ -11,15 +11,15 @@ from tests.isolation.contract_worker import ContractRoom, Said, contract_room
 
 # What a call of f() comes to: the type of the fault, "ok", or the error of the service.
 CALLS: tuple[tuple[str, str, str], ...] = (
-    ("loop", "def f():\n while True: pass", "RunTimeout"),
-    ("sleep", "import time\ndef f(): time.sleep(99)", "RunTimeout"),
-    ("async-sleep", "import asyncio\nasync def f(): await asyncio.sleep(99)", "RunTimeout"),
-    ("regex", "import re\ndef f(): re.match('(a*)*b', 'a' * 50)", "RunTimeout"),
-    ("power", "def f(): return len(bin(9 ** 9 ** 9))", "RunTimeout"),
-    ("uncatchable", "def f():\n while True:\n  try:\n   while True: pass\n  except BaseException: pass", "RunTimeout"),
-    ("generator-that-does-not-close", "def f():\n def g():\n  try:\n   while True: yield 1\n  finally:\n   while True: pass\n return g()", "RunTimeout"),
-    ("task-that-does-not-cancel", "import asyncio\nasync def g():\n while True:\n  try: await asyncio.sleep(0)\n  except asyncio.CancelledError: pass\nasync def f():\n asyncio.create_task(g())\n await asyncio.sleep(0)", "RunTimeout"),
-    ("signals-blocked", "import signal\ndef f():\n signal.pthread_sigmask(0, range(1, 64))\n while True: pass", "RunTimeout"),
+    ("loop", "def f():\n while True: pass", "FunctionTimeout"),
+    ("sleep", "import time\ndef f(): time.sleep(99)", "FunctionTimeout"),
+    ("async-sleep", "import asyncio\nasync def f(): await asyncio.sleep(99)", "FunctionTimeout"),
+    ("regex", "import re\ndef f(): re.match('(a*)*b', 'a' * 50)", "FunctionTimeout"),
+    ("power", "def f(): return len(bin(9 ** 9 ** 9))", "FunctionTimeout"),
+    ("uncatchable", "def f():\n while True:\n  try:\n   while True: pass\n  except BaseException: pass", "FunctionTimeout"),
+    ("generator-that-does-not-close", "def f():\n def g():\n  try:\n   while True: yield 1\n  finally:\n   while True: pass\n return g()", "FunctionTimeout"),
+    ("task-that-does-not-cancel", "import asyncio\nasync def g():\n while True:\n  try: await asyncio.sleep(0)\n  except asyncio.CancelledError: pass\nasync def f():\n asyncio.create_task(g())\n await asyncio.sleep(0)", "FunctionTimeout"),
+    ("signals-blocked", "import signal\ndef f():\n signal.pthread_sigmask(0, range(1, 64))\n while True: pass", "FunctionTimeout"),
     ("memory", "def f(): return len(bytearray(1 << 40))", "MemoryError"),
     ("memory-by-and-by", "def f():\n x = []\n while True: x.append(bytes(1 << 20))", "MemoryError"),
     ("memory-caught", "def f():\n x = []\n try:\n  while True: x.append(bytes(1 << 20))\n except MemoryError: return len(x) > 10", "ok"),
@@ -34,7 +34,7 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     ("endless-asynchronous-generator", "async def f():\n while True: yield 1", "ResultError"),
     ("generator-of-generators", "def f():\n while True: yield f()", "ResultError"),
     ("hostile-str", "class E(Exception):\n def __str__(self): raise KeyboardInterrupt\ndef f(): raise E", "E"),
-    ("endless-str", "class E(Exception):\n def __str__(self):\n  while True: pass\ndef f(): raise E", "RunTimeout"),
+    ("endless-str", "class E(Exception):\n def __str__(self):\n  while True: pass\ndef f(): raise E", "FunctionTimeout"),
     ("long-message", "def f(): raise ValueError('x' * (10 << 20))", "ValueError"),
     ("surrogate-message", "def f(): raise ValueError('\\ud800')", "ValueError"),
     ("hostile-traceback", "class E(Exception):\n @property\n def __traceback__(self): raise SystemExit\ndef f(): raise E", "E"),
@@ -52,10 +52,10 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     ("hostile-property", "from dataclasses import dataclass\n@dataclass\nclass A:\n x: int\nA.x = property(lambda s: 1 / 0, lambda s, v: None)\ndef f(): return A(1)", "ZeroDivisionError"),
     ("hostile-class-attribute", "class A:\n @property\n def __class__(self): raise KeyboardInterrupt\ndef f(): return A()", "KeyboardInterrupt"),
     ("finalizer", "class A:\n def __del__(self): raise KeyboardInterrupt\ndef f(): return len(str(A())) > 1", "ok"),
-    ("exit-by-number", "import os\ndef f(): os._exit(0)", "WorkerLost"),
-    ("own-death", "import os\ndef f(): os.kill(os.getpid(), 9)", "WorkerLost"),
-    ("crash", "import ctypes\ndef f(): ctypes.string_at(0)", "WorkerLost"),
-    ("abort", "import os\ndef f(): os.abort()", "WorkerLost"),
+    ("exit-by-number", "import os\ndef f(): os._exit(0)", "FunctionFailed"),
+    ("own-death", "import os\ndef f(): os.kill(os.getpid(), 9)", "FunctionFailed"),
+    ("crash", "import ctypes\ndef f(): ctypes.string_at(0)", "FunctionFailed"),
+    ("abort", "import os\ndef f(): os.abort()", "FunctionFailed"),
 )  # fmt: skip
 # What its import comes to, by the fault that is told when it is inspected.
 IMPORTS: tuple[tuple[str, str, str], ...] = (
@@ -65,9 +65,9 @@ IMPORTS: tuple[tuple[str, str, str], ...] = (
     ("recursion", "def g(): g()\ng()", "RecursionError"),
     ("nesting", "x = " + "(" * 1000 + ")" * 1000, "SyntaxError"),
     ("exit", "import sys\nsys.exit()", "SystemExit"),
-    ("death", "import os\nos.kill(os.getpid(), 9)", "WorkerLost"),
-    ("patched-builtins", "import builtins\nbuiltins.isinstance = builtins.len = None\n1 / 0", "WorkerLost"),
-    ("no-builtins", "import builtins\nvars(builtins).clear()", "WorkerLost"),
+    ("death", "import os\nos.kill(os.getpid(), 9)", "ProcessEnded"),
+    ("patched-builtins", "import builtins\nbuiltins.isinstance = builtins.len = None\n1 / 0", "ProcessEnded"),
+    ("no-builtins", "import builtins\nvars(builtins).clear()", "ProcessEnded"),
     ("hostile-annotation", "class A:\n def __getattr__(self, n): raise SystemExit\nx = A()\ndef f(a: x): ...", "SignatureError"),
     ("hostile-signature", "def f(): ...\nf.__signature__ = 1", "SignatureError"),
     ("wrapped-in-itself", "def f(): ...\nf.__wrapped__ = f", "NotFound"),
@@ -86,7 +86,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractRoom]:
 
 @pytest.mark.parametrize(("name", "text", "end"), CALLS, ids=[row[0] for row in CALLS])
 def test_a_call_ends_as_it_must(name: str, text: str, end: str, room: ContractRoom) -> None:
-    said = room.call(name, text, seconds=0.25 if end == "RunTimeout" else 10.0)
+    said = room.call(name, text, seconds=0.25 if end == "FunctionTimeout" else 10.0)
     assert (said.fault.type if said.fault else said.error or said.end) == end
     assert room.call(name, "def f(x: int) -> int: return x + 1", arguments={"x": 1}) == Said(2)
 

@@ -51,9 +51,6 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.PolicyRefused("import is not allowed", rule="import", line=3, column=1),
     errors.UploadRefused("x.py is a symbolic link", reason="link"),
     errors.NotFound("nothing is served here"),
-    errors.ModuleFailed("ValueError", "no such rate", 3, None),
-    errors.FunctionFailed("ZeroDivisionError", "division by zero", 7),
-    errors.FunctionTimeout("it ran past the deadline"),
     errors.MethodNotAllowed("PUT", ("POST", "GET")),
     errors.RequestTimeout("head", 10, setting="LARS_HEADER_SECONDS"),
     errors.Conflict("the session holds data"),
@@ -63,8 +60,10 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.UriTooLong(32768),
     errors.UnsupportedMediaType("Content-Type is text/plain"),
     errors.ValidationFailed([FieldError("timeout", "is too high", "ask for less", value=99, limit=60)]),
+    errors.ModuleFailed("ValueError", "no such rate", 3, None),
     errors.RateLimited("requests", 100, 60, 7, {"RateLimit": '"requests";r=0;t=7'}),
     errors.HeadersTooLarge("header fields", 100, setting="LARS_MAX_HEADERS"),
+    errors.FunctionFailed("ZeroDivisionError", "division by zero", 7),
     errors.InternalError(),
     errors.PlannerRequired("no rule", missing="actions"),
     errors.PlanFailed("the plan raised KeyError"),
@@ -77,6 +76,7 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.ControlUnavailable("PostgreSQL at db: connection refused"),
     errors.StorageUnavailable("data cannot be kept: no space left on device"),
     errors.LimitsUnavailable(),
+    errors.FunctionTimeout("it ran past the deadline"),
     errors.RunTimeout(),
 )
 COMMON = {"type", "title", "status", "detail", "code", "error", "instance", "request_id"}

@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 BASES = {
     errors.StoreRefused,
     errors.LarsError,
+    errors.FunctionError,
     errors.RequestError,
     errors.Unauthorized,
     errors.ServiceError,

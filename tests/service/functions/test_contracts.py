@@ -75,7 +75,7 @@ def test_no_argument_ends_the_worker(room: ContractRoom) -> None:
 def test_a_deadline_ends_the_call_and_what_its_module_kept(room: ContractRoom) -> None:
     loop = COUNT + "\ndef g():\n    while True: pass"
     assert room.call("late", loop).value == 1
-    assert room.call("late", loop, "g", seconds=0.2) == Said(error="RunTimeout", end="")
+    assert room.call("late", loop, "g", seconds=0.2) == Said(error="FunctionTimeout", end="")
     assert room.call("late", loop).value == 1
 
 
@@ -173,7 +173,7 @@ def test_a_restricted_module_has_no_other_builtins(room: ContractRoom) -> None:
         ("x = 1\n1 / 0", Fault("ZeroDivisionError", "division by zero", 2)),
         ("import no_such_module", Fault("ModuleNotFoundError", "No module named 'no_such_module'", 1)),
         ("while True: pass", Fault("TimeoutError", "importing the module did not end in time")),
-        ("import os\nos._exit(0)", Fault("WorkerLost", "importing the module ended its process")),
+        ("import os\nos._exit(0)", Fault("ProcessEnded", "importing the module ended its process")),
         ("raise SystemExit(3)", Fault("SystemExit", "3", 1)),
         ("return", Fault("SyntaxError", "'return' outside function", 1)),
     ],

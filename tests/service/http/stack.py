@@ -7,30 +7,34 @@ from contextlib import contextmanager
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from service.http.access_log import AccessLogMiddleware
-from service.http.exceptions import EXCEPTION_HANDLERS, ErrorMiddleware
-from service.http.request_id import RequestIdMiddleware
+from service.http.edge import Edge
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 Log = list[Any]
 
 
 def application(endpoint: Endpoint, path: str = "/", methods: Sequence[str] = ("GET", "POST")) -> Starlette:
-    """One endpoint behind id, log line and error layer."""
-    return Starlette(
-        routes=[Route(path, endpoint, methods=methods)],
-        middleware=[
-            Middleware(layer) for layer in (RequestIdMiddleware, AccessLogMiddleware, ErrorMiddleware)
-        ],
-        exception_handlers=EXCEPTION_HANDLERS,
-    )
+    """One endpoint behind the edge."""
+    return behind_edge([Route(path, endpoint, methods=methods)])
+
+
+def behind_edge(routes: Sequence[BaseRoute]) -> Starlette:
+    """These routes."""
+    return Behind(routes=routes)
+
+
+class Behind(Starlette):
+    """An application whose only layer is the edge."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Edge(self.router)
 
 
 @contextmanager

@@ -6,17 +6,14 @@ import asyncio
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from service.errors import Overloaded
-from service.http.access_log import AccessLogMiddleware
 from service.http.record import RequestRecord, record_of
 from tests.service.http.harness import Exchange
-from tests.service.http.stack import Endpoint, Log, application, logged
+from tests.service.http.stack import Endpoint, Log, application, behind_edge, logged
 
 
 async def one_line(endpoint: Endpoint, exchange: Exchange, path: str = "/") -> dict[str, object]:
@@ -196,10 +193,7 @@ async def test_one_line_each_for_requests_at_once() -> None:
 
 async def test_a_route_below_a_mount() -> None:
     """The template of the route that answered."""
-    app = Starlette(
-        routes=[Mount("/v1", routes=[Route("/runs/{id}", hello)])],
-        middleware=[Middleware(AccessLogMiddleware)],
-    )
+    app = behind_edge([Mount("/v1", routes=[Route("/runs/{id}", hello)])])
     with logged() as lines:
         await Exchange(path="/v1/runs/7").run(app)
     assert access(lines)[0]["route"] == "/runs/{id}"

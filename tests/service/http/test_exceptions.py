@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from service.errors import NotFound, Overloaded, WorkerLost
-from service.http.exceptions import ErrorMiddleware
+from service.http.edge import Edge
 from tests.service.http.harness import Exchange
 from tests.service.http.stack import application, logged
 
@@ -103,9 +103,9 @@ async def test_an_error_below_another_layer() -> None:
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         raise NotFound("gone")
 
-    exchange = await Exchange().run(ErrorMiddleware(inner))
+    exchange = await Exchange().run(Edge(inner))
     assert (exchange.status, exchange.json["detail"]) == (404, "gone")
-    assert "request_id" not in exchange.json
+    assert exchange.json["request_id"] == exchange.answer_headers["x-request-id"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("late"), WorkerLost("late"), HTTPException(404)])

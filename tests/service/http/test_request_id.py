@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from service.http.request_id import RequestIdMiddleware, accepted_id, make_id, request_id_of
+from service.http.edge import Edge
+from service.http.request_id import accepted_id, make_id, request_id_of
 from tests.service.http.harness import Exchange
 from tests.service.http.stack import application, logged
 
@@ -89,7 +90,7 @@ async def test_other_scopes_pass() -> None:
         seen.append(scope)
 
     exchange = Exchange()
-    await RequestIdMiddleware(inner)({"type": "lifespan"}, exchange._receive, exchange._send)
+    await Edge(inner)({"type": "lifespan"}, exchange._receive, exchange._send)
     assert seen == [{"type": "lifespan"}]
 
 
