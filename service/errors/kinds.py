@@ -6,50 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from service.errors.access import (
-    ControlUnavailable,
-    KeyExpired,
-    KeyMalformed,
-    KeyMissing,
-    KeyRevoked,
-    KeyUnknown,
-    LimitsUnavailable,
-    RateLimited,
-    ScopeMissing,
-)
+from service.errors import access, functions, request, service
 from service.errors.base import LarsError
-from service.errors.functions import FunctionFailed, FunctionTimeout, ModuleFailed
-from service.errors.request import (
-    BadRequest,
-    Conflict,
-    HeadersTooLarge,
-    IdempotencyConflict,
-    MalformedJson,
-    MethodNotAllowed,
-    NotFound,
-    PayloadTooLarge,
-    PolicyRefused,
-    PreconditionFailed,
-    RequestTimeout,
-    UnsupportedMediaType,
-    UploadRefused,
-    UriTooLong,
-    ValidationFailed,
-)
-from service.errors.service import (
-    InternalError,
-    NotReady,
-    Overloaded,
-    PlanFailed,
-    PlannerRequired,
-    PlanRefused,
-    QueueTimeout,
-    RunTimeout,
-    StorageUnavailable,
-    StoreRefused,
-    TooManyConnections,
-    WorkerLost,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,44 +23,44 @@ class Kind:
 _PRECONDITION: Final = Kind(412, "precondition_failed", "Precondition failed")
 
 KINDS: Final[Mapping[type[LarsError], Kind]] = {
-    BadRequest: Kind(400, "bad_request", "Bad request"),
-    MalformedJson: Kind(400, "malformed_json", "The body is not JSON"),
-    KeyMissing: Kind(401, "key_missing", "A key is required"),
-    KeyMalformed: Kind(401, "key_malformed", "Not a key"),
-    KeyUnknown: Kind(401, "key_unknown", "Unknown key"),
-    KeyRevoked: Kind(401, "key_revoked", "The key was revoked"),
-    KeyExpired: Kind(401, "key_expired", "The key has expired"),
-    ScopeMissing: Kind(403, "scope_missing", "The key is not for this"),
-    PolicyRefused: Kind(403, "policy_refused", "The policy refused the program"),
-    UploadRefused: Kind(403, "upload_refused", "The upload was refused"),
-    NotFound: Kind(404, "not_found", "Not found"),
-    MethodNotAllowed: Kind(405, "method_not_allowed", "Method not allowed"),
-    RequestTimeout: Kind(408, "request_timeout", "The request came too slowly"),
-    Conflict: Kind(409, "conflict", "Conflict"),
-    IdempotencyConflict: Kind(409, "idempotency_conflict", "The same request is running"),
-    PreconditionFailed: _PRECONDITION,
-    PayloadTooLarge: Kind(413, "payload_too_large", "Payload too large"),
-    UriTooLong: Kind(414, "uri_too_long", "The URI is too long"),
-    UnsupportedMediaType: Kind(415, "unsupported_media_type", "Unsupported media type"),
-    ValidationFailed: Kind(422, "validation_failed", "Validation failed"),
-    ModuleFailed: Kind(422, "module_failed", "The module cannot be loaded"),
-    RateLimited: Kind(429, "rate_limited", "A limit of the key is used up"),
-    HeadersTooLarge: Kind(431, "headers_too_large", "The headers are too large"),
-    FunctionFailed: Kind(500, "function_error", "The function failed"),
-    InternalError: Kind(500, "internal_error", "Internal error"),
-    PlannerRequired: Kind(501, "planner_required", "A planner is required"),
-    PlanFailed: Kind(502, "plan_failed", "The plan gave no reply"),
-    PlanRefused: Kind(502, "plan_refused", "The plan was refused"),
-    WorkerLost: Kind(502, "worker_lost", "The worker was lost"),
-    Overloaded: Kind(503, "overloaded", "Overloaded"),
-    QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
-    TooManyConnections: Kind(503, "too_many_connections", "Too many connections"),
-    NotReady: Kind(503, "not_ready", "Not ready"),
-    ControlUnavailable: Kind(503, "control_unavailable", "Keys cannot be looked up"),
-    StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
-    LimitsUnavailable: Kind(503, "limits_unavailable", "Limits cannot be checked"),
-    FunctionTimeout: Kind(504, "function_timeout", "The function took too long"),
-    RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
+    request.BadRequest: Kind(400, "bad_request", "Bad request"),
+    request.MalformedJson: Kind(400, "malformed_json", "The body is not JSON"),
+    access.KeyMissing: Kind(401, "key_missing", "A key is required"),
+    access.KeyMalformed: Kind(401, "key_malformed", "Not a key"),
+    access.KeyUnknown: Kind(401, "key_unknown", "Unknown key"),
+    access.KeyRevoked: Kind(401, "key_revoked", "The key was revoked"),
+    access.KeyExpired: Kind(401, "key_expired", "The key has expired"),
+    access.ScopeMissing: Kind(403, "scope_missing", "The key is not for this"),
+    request.PolicyRefused: Kind(403, "policy_refused", "The policy refused the program"),
+    request.UploadRefused: Kind(403, "upload_refused", "The upload was refused"),
+    request.NotFound: Kind(404, "not_found", "Not found"),
+    request.MethodNotAllowed: Kind(405, "method_not_allowed", "Method not allowed"),
+    request.RequestTimeout: Kind(408, "request_timeout", "The request came too slowly"),
+    request.Conflict: Kind(409, "conflict", "Conflict"),
+    request.IdempotencyConflict: Kind(409, "idempotency_conflict", "The same request is running"),
+    request.PreconditionFailed: _PRECONDITION,
+    request.PayloadTooLarge: Kind(413, "payload_too_large", "Payload too large"),
+    request.UriTooLong: Kind(414, "uri_too_long", "The URI is too long"),
+    request.UnsupportedMediaType: Kind(415, "unsupported_media_type", "Unsupported media type"),
+    request.ValidationFailed: Kind(422, "validation_failed", "Validation failed"),
+    functions.ModuleFailed: Kind(422, "module_failed", "The module cannot be loaded"),
+    access.RateLimited: Kind(429, "rate_limited", "A limit of the key is used up"),
+    request.HeadersTooLarge: Kind(431, "headers_too_large", "The headers are too large"),
+    functions.FunctionFailed: Kind(500, "function_error", "The function failed"),
+    service.InternalError: Kind(500, "internal_error", "Internal error"),
+    service.PlannerRequired: Kind(501, "planner_required", "A planner is required"),
+    service.PlanFailed: Kind(502, "plan_failed", "The plan gave no reply"),
+    service.PlanRefused: Kind(502, "plan_refused", "The plan was refused"),
+    service.WorkerLost: Kind(502, "worker_lost", "The worker was lost"),
+    service.Overloaded: Kind(503, "overloaded", "Overloaded"),
+    service.QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
+    service.TooManyConnections: Kind(503, "too_many_connections", "Too many connections"),
+    service.NotReady: Kind(503, "not_ready", "Not ready"),
+    access.ControlUnavailable: Kind(503, "control_unavailable", "Keys cannot be looked up"),
+    service.StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
+    access.LimitsUnavailable: Kind(503, "limits_unavailable", "Limits cannot be checked"),
+    functions.FunctionTimeout: Kind(504, "function_timeout", "The function took too long"),
+    service.RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
 }
 
 
@@ -136,6 +94,6 @@ STORE_KINDS: Final[Mapping[str, Kind]] = {
 
 def kind_of(error: LarsError) -> Kind:
     """The row of the error's class, or of the store's code; what has none is an internal error."""
-    if isinstance(error, StoreRefused):
-        return STORE_KINDS.get(error.code, KINDS[InternalError])
-    return KINDS.get(type(error), KINDS[InternalError])
+    if isinstance(error, service.StoreRefused):
+        return STORE_KINDS.get(error.code, KINDS[service.InternalError])
+    return KINDS.get(type(error), KINDS[service.InternalError])

@@ -16,6 +16,7 @@ from service.limits.memory_store import MemoryStore
 from service.limits.rates import DAY, UNLIMITED, read_rates
 from service.limits.shared_table import SharedTable, create_shared
 from service.limits.store import open_store
+from tests.service.limits.asking import admitted, refused
 from tests.service.limits.clock import NOON, Clock, principal
 
 UNITS = {"cpu": "cpu-seconds", "tokens": "tokens", "concurrent": "concurrent-runs"}
@@ -35,20 +36,6 @@ async def limiter(clock: Clock) -> AsyncIterator[Limiter]:
 
 def new_limiter(clock: Clock) -> Limiter:
     return Limiter(MemoryStore(SharedTable(create_shared(slots=64, rows=16)), clock))
-
-
-async def admitted(limiter: Limiter, who: Principal, *, runs: bool = True) -> Admission:
-    """A request of somebody who has limits."""
-    admission = await limiter.admit(who, runs=runs)
-    assert admission is not None
-    return admission
-
-
-async def refused(limiter: Limiter, who: Principal, *, runs: bool = True) -> RateLimited:
-    """The refusal of a request."""
-    with pytest.raises(RateLimited) as caught:
-        await limiter.admit(who, runs=runs)
-    return caught.value
 
 
 async def attempt(limiter: Limiter, who: Principal) -> RateLimited | None:

@@ -20,6 +20,7 @@ from service.limits.rates import DAY
 from service.limits.store import open_store
 from service.secret import Secret
 from service.settings.parsers import SettingsError
+from tests.service.limits.asking import admitted, refused
 from tests.service.limits.clock import principal
 from tests.service.limits.conftest import PASSWORD, RedisServer
 
@@ -36,18 +37,6 @@ async def limiter(redis_server: RedisServer) -> AsyncIterator[Limiter]:
     limiter = Limiter(await open_store(Secret(redis_server.url), lease=30))
     yield limiter
     await limiter.close()
-
-
-async def admitted(limiter: Limiter, who: Principal, *, runs: bool = True) -> Admission:
-    admission = await limiter.admit(who, runs=runs)
-    assert admission is not None
-    return admission
-
-
-async def refused(limiter: Limiter, who: Principal, *, runs: bool = True) -> RateLimited:
-    with pytest.raises(RateLimited) as caught:
-        await limiter.admit(who, runs=runs)
-    return caught.value
 
 
 async def outcomes(limiters: list[Limiter], who: Principal, times: int) -> list[Admission]:
