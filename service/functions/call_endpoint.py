@@ -8,25 +8,25 @@ from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from sandbox_runtime.domain import Contract
 from service.errors import BadRequest, NotFound
-from service.functions.calling import Called, Returned, call
+from service.functions.calling import Called, call
 from service.functions.names import read_hash
 from service.functions.values import Function
 from service.http.body import has_body, read_body, require_json
+from service.http.json_answer import JsonText
 from service.http.record import record_of
 from service.state import state_of
 
 Query = dict[str, str | list[str]]
-VERSION_HEADER = "X-Function-Version"
-_RAW_VERSION = VERSION_HEADER.lower().encode()
+VERSION_HEADER = b"x-function-version"
 _VERSION = "version"
 _MAX_QUERY = 1000  # names
 
 
-async def call_named(request: Request) -> Response:
+async def call_named(request: Request) -> ASGIApp:
     """GET and POST /function/HASH/NAME and /agent/HASH/NAME."""
     contract, name = request.path_params["contract"], request.path_params["name"]
     function = state_of(request).functions.table.named(read_hash(contract) or "", name)
@@ -37,12 +37,12 @@ async def call_named(request: Request) -> Response:
     return await _answer(request, function)
 
 
-async def call_own(request: Request) -> Response:
+async def call_own(request: Request) -> ASGIApp:
     """The method and the endpoint_path of a function, which the route has found."""
     return await _answer(request, cast(Function, request.scope["function"]))
 
 
-async def _answer(request: Request, function: Function) -> Response:
+async def _answer(request: Request, function: Function) -> ASGIApp:
     began = time.monotonic()
     functions = state_of(request).functions
     record = record_of(request.scope)
@@ -55,12 +55,7 @@ async def _answer(request: Request, function: Function) -> Response:
     called = Called(function, query or None, body, version)
     returned = await call(functions, called, began + functions.seconds, record.spent)
     record.run_ms = returned.run * 1000
-    return _response(returned)
-
-
-def _response(returned: Returned) -> Response:
-    headers = {VERSION_HEADER: str(returned.version)}
-    return Response(returned.value, headers=headers, media_type="application/json")
+    return JsonText(returned.value, (VERSION_HEADER, b"%d" % returned.version))
 
 
 async def _body(request: Request, limit: int) -> bytes | None:
@@ -100,7 +95,7 @@ def _version(request: Request, function: Function, query: Query) -> int | None:
     which it is not when the function has a parameter of that name. BadRequest."""
     given: str | list[str] | None = None
     for name, value in request.scope["headers"]:
-        if name == _RAW_VERSION:
+        if name == VERSION_HEADER:
             given = value.decode("latin-1")
     if given is None and _VERSION in query and not _takes_version(function):
         given = query.pop(_VERSION)

@@ -6,9 +6,7 @@ globals is there again. It may go at any time: nothing of a function is anywhere
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +88,7 @@ class Contracts:
             while True:
                 worker = await self._lending.worker(seat, place, deadline)
                 try:
-                    async with asyncio.timeout(deadline - time.monotonic()):
+                    with worker.until(deadline):
                         return await worker.invoke(module, call, spent)
                 except NotTaken:
                     continue
@@ -111,7 +109,7 @@ class Contracts:
         its zygote died."""
         worker = await self._bind(_Seat(contract, 0), deadline)
         try:
-            async with asyncio.timeout(deadline - time.monotonic()):
+            with worker.until(deadline):
                 return await worker.inspect(module, function, spent)
         except TimeoutError:
             return Inspection(error=Fault("TimeoutError", "importing the module did not end in time"))

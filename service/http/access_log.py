@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 
-import structlog
 from starlette.types import Scope
-from structlog.typing import FilteringBoundLogger
 
 from service.http.record import RequestRecord
+from service.telemetry.logs import tell_request
 
 CLIENT_CLOSED_REQUEST = 499  # no standard has a status for it; this is what proxies log
 UNMATCHED = "unmatched"
-
-_log: FilteringBoundLogger = structlog.get_logger("lars.access")
 
 
 class Line:
@@ -35,16 +32,15 @@ class Line:
         """The request is over."""
         if status is None and self.record.disconnected:
             status = CLIENT_CLOSED_REQUEST
-        _log.info(
-            "request",
-            request_id=request_id,
-            client=client_of(scope),
-            method=scope["method"],
-            route=getattr(scope.get("route"), "path", UNMATCHED),
-            status=status,
-            total_ms=round((time.monotonic() - self._began) * 1000, 3),
-            **self.record.as_fields(),
-        )
+        fields: dict[str, object] = {
+            "request_id": request_id,
+            "client": client_of(scope),
+            "method": scope["method"],
+            "route": getattr(scope.get("route"), "path", UNMATCHED),
+            "status": status,
+            "total_ms": round((time.monotonic() - self._began) * 1000, 3),
+        }
+        tell_request(fields | self.record.as_fields())
 
 
 def client_of(scope: Scope) -> str | None:

@@ -6,10 +6,10 @@ import json
 import math
 import re
 import sys
-from contextlib import aclosing
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 from service.errors import (
     BadRequest,
@@ -38,13 +38,25 @@ async def read_body(request: Request, limit: int, setting: str = SETTING) -> byt
     declared = _declared_length(request)
     if declared is not None and declared > limit:
         raise PayloadTooLarge("body", limit, setting=setting, observed=declared)
-    body = bytearray()
-    async with aclosing(request.stream()) as chunks:
-        async for chunk in chunks:
-            if len(body) + len(chunk) > limit:
-                raise PayloadTooLarge("body", limit, setting=setting)
-            body += chunk
-    return bytes(body)
+    message = await _next(request)
+    first: bytes = message.get("body", b"")
+    if not message.get("more_body", False) and len(first) <= limit:
+        return first
+    body = bytearray(first)
+    while True:
+        if len(body) > limit:
+            raise PayloadTooLarge("body", limit, setting=setting)
+        if not message.get("more_body", False):
+            return bytes(body)
+        message = await _next(request)
+        body += message.get("body", b"")
+
+
+async def _next(request: Request) -> Message:
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message
 
 
 async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str, Any]]:

@@ -26,14 +26,30 @@ class RequestRecord:
 
     def as_fields(self) -> dict[str, object]:
         """The members that say something, times rounded to microseconds."""
-        values = ((name, getattr(self, name)) for name in self.__slots__ if name != "spent")
-        return {
-            name: round(value, 3) if isinstance(value, float) else value
-            for name, value in values
-            if value is not None and value is not False
-        } | ({"cpu_ms": round(self.spent.cpu * 1000, 3)} if self.spent.cpu else {})
+        said: dict[str, object] = {}
+        for name in _WORDS:
+            word = getattr(self, name)
+            if word is not None:
+                said[name] = word
+        for name in _TIMES:
+            time = getattr(self, name)
+            if time is not None:
+                said[name] = round(time, 3)
+        if self.disconnected:
+            said["disconnected"] = True
+        if self.spent.cpu:
+            said["cpu_ms"] = round(self.spent.cpu * 1000, 3)
+        return said
+
+
+_WORDS = ("principal", "domain", "verdict", "error_code")
+_TIMES = ("queue_ms", "bind_ms", "run_ms")
 
 
 def record_of(scope: Scope) -> RequestRecord:
     """The record of this request; a fresh one that nobody logs when no access log is in the stack."""
-    return cast(RequestRecord, scope.setdefault("state", {}).setdefault("record", RequestRecord()))
+    state = scope.setdefault("state", {})
+    record = state.get("record")
+    if record is None:
+        record = state["record"] = RequestRecord()
+    return cast(RequestRecord, record)
