@@ -44,6 +44,7 @@ DOCS = ROOT / "docs"
 API = (DOCS / "api.md").read_text("utf-8")
 EXECUTION = (DOCS / "execution.md").read_text("utf-8")
 REST = (DOCS / "rest.md").read_text("utf-8")
+FUNCTIONS = (DOCS / "functions.md").read_text("utf-8")
 PLANS = (DOCS / "plans.md").read_text("utf-8")
 FUNCTIONS = (DOCS / "functions.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
@@ -319,6 +320,28 @@ def test_commands_answer_as_shown(service: Service, tmp_path: Path, text: str, l
         assert done.returncode == 0, (example.command, done.stderr)
         if example.status is not None:
             assert_shown(example, done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [(section(README, "## Serve functions"), "Hello, Alice!"), (FUNCTIONS, 55)],
+    ids=["readme", "functions"],
+)
+def test_functions_are_served_as_shown(tmp_path: Path, text: str, last: object) -> None:
+    """The whole block, as a reader would paste it."""
+    key = "what-a-reader-has-chosen"
+    block = fenced(text, "bash", "HASH=").replace("curl ", "curl -sSf ")
+    with serving(tmp_path / "service", {"STARGATE_API_KEY": key}) as service:
+        done = subprocess.run(
+            ["bash", "-ec", block.replace(SHOWN_URL, service.url)],
+            cwd=tmp_path,
+            env={**os.environ, "STARGATE_API_KEY": key},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(re.split(r"(?<=[}\]])", done.stdout)[-1]) == last
 
 
 def fenced(text: str, language: str, start: str) -> str:
