@@ -22,6 +22,7 @@ from service.rest import plan_endpoints as plans
 from service.sessions import endpoints as sessions
 from service.state import ServiceState
 from service.system import endpoints as system
+from service.telemetry import endpoint as telemetry
 
 GET, POST = ("GET",), ("POST",)
 OWNED = (
@@ -32,6 +33,7 @@ OWNED = (
     OwnedRoute("/capabilities", system.show_capabilities, GET, Open.DOCS),
     OwnedRoute("/openapi.json", system.openapi, GET, Open.DOCS),
     *functions.ROUTES,
+    OwnedRoute("/metrics", telemetry.metrics, GET, Scope.METRICS),
     OwnedRoute("/_/keys", keys.keys, ("GET", "POST"), Scope.ADMIN),
     OwnedRoute("/_/keys/{key}/rotate", keys.rotate, POST, Scope.ADMIN),
     OwnedRoute("/_/keys/{key}/usage", keys.usage, GET, Scope.ADMIN),
@@ -46,7 +48,7 @@ OWNED = (
 # What lies beside and below the paths above is nobody's resource: "/execute/" must not become a collection.
 # Nor may what other versions of this service serve: data under such a name would be out of reach there.
 NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(
-    ("docs", "generate-and-execute", "improved", "metrics", "redoc", "self-improve")
+    ("docs", "generate-and-execute", "improved", "redoc", "self-improve")
 )
 RESERVED = Route("/{path:path}", resources.reserved, methods=list(resources.METHODS))
 RESOURCES = CatchAllRoute(resources.rest, resources.METHODS, NAMES, Scope.REST)

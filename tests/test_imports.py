@@ -37,6 +37,7 @@ IMPORTS: Mapping[str, Imports] = {
                 "httptools",
                 "limits",
                 "orjson",
+                "prometheus_client",
                 "redis",
                 "sandbox_runtime",  # the package itself: only to find its directory
                 "sandbox_runtime.call",

@@ -1,4 +1,5 @@
-"""The control database, opened: one object for keys, functions, usage and audit log."""
+"""The control database, opened: one object for keys, functions, their figures, usage and
+audit log."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from service.control.database import Database
 from service.control.keys import KeyStore
 from service.control.refusal import ControlRefused
 from service.control.usage import UsageStore
+from service.functions.figure_store import FigureStore
 from service.functions.registry import Registry
 from service.settings import Settings
 
@@ -25,6 +27,7 @@ class Control:
 
     keys: KeyStore
     functions: Registry
+    figures: FigureStore
     usage: UsageStore
     audit: AuditLog
     database: Database
@@ -50,6 +53,7 @@ async def open_control(settings: Settings, *, must_seal: bool = True) -> AsyncIt
     try:
         audit = AuditLog(database, key)
         keys, functions = KeyStore(database, audit), Registry(database, audit)
-        yield Control(keys, functions, UsageStore(database), audit, database, key)
+        figures, usage = FigureStore(database), UsageStore(database)
+        yield Control(keys, functions, figures, usage, audit, database, key)
     finally:
         await database.close()

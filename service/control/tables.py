@@ -109,6 +109,24 @@ Index(
     postgresql_where=FUNCTIONS.c.loaded == true(),
 )
 
+# What each version did when it was called. No foreign key: a front may still write figures of a version that
+# a database that was restored does not know, and must not fail for good.
+FUNCTION_FIGURES = Table(
+    "lars_function_figures",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("ok", BigInteger, nullable=False),
+    Column("caller_error", BigInteger, nullable=False),
+    Column("function_error", BigInteger, nullable=False),
+    Column("platform_error", BigInteger, nullable=False),
+    Column("cpu_us", BigInteger, nullable=False),
+    Column("run_us", BigInteger, nullable=False),
+    Column("runs", Text, nullable=False),  # JSON: [bucket of functions.figures.BOUNDS, calls], in order
+    Column("last_called", Float(53), nullable=False),
+)
+
 USAGE = Table(
     "lars_usage",
     METADATA,

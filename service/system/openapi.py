@@ -79,6 +79,7 @@ def document(settings: Settings) -> dict[str, Any]:
             "/readyz": {"get": _get("A worker has run a program.", (503,))},
             "/capabilities": {"get": _get("Layers, limits, Python and packages.")},
             "/openapi.json": {"get": _get("This document.")},
+            "/metrics": {"get": _metrics()},
             **key_paths(),
             **resource_paths(),
         },
@@ -107,6 +108,14 @@ def _get(summary: str, errors: Iterable[int] = ()) -> dict[str, Any]:
         "summary": summary,
         "responses": {"200": _response(summary, {"type": "object"}), **_problems(errors)},
     }
+
+
+def _metrics() -> dict[str, Any]:
+    content = {
+        kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/openmetrics-text")
+    }
+    ok = {"description": "Text that Prometheus reads.", "content": content}
+    return {"summary": "What was counted.", "responses": {"200": ok, **_problems((503,))}}
 
 
 def _object(properties: dict[str, Any], required: Iterable[str]) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def test_paths_of_other_services(method: str, path: str, allow: set[str], client
         "/_/",
         "/generate-and-execute",
         "/function/a/b",
-        "/metrics",
+        "/metrics/x",
     ],
 )
 def test_names_of_other_services_are_no_collections(path: str, client: httpx.Client) -> None:

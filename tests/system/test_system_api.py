@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import pytest
 
 from sandbox_runtime.layers import DEFAULT_FLOOR, Layer
 from service.app import OWNED
+from service.control.control import open_control
 from service.execution.request import FIELDS
+from service.functions.figures import Tally, VersionKey
+from service.settings import Settings
 from tests.access.keyed import keyed_service
 from tests.service_process import Service, running_service
 
@@ -71,6 +75,25 @@ def test_capabilities_are_true(service: Service) -> None:
     }
     assert set(body["packages"]["preloaded"]) - ours <= set(ran["result"][1])
     assert ours == set()
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
+def test_metrics(service: Service, accept: str) -> None:
+    """What is in the control database, whichever process has written it, as the caller wants it."""
+    key = VersionKey("c" * 40, accept.rpartition("-")[2].replace("/", "_"), 3)
+
+    async def count() -> None:
+        settings = Settings.from_env({"LARS_DATA_ROOT": str(service.log.parent / "data")})
+        async with open_control(settings) as control:
+            await control.figures.add({key: Tally({"ok": 5}, runs={30: 5})})
+
+    asyncio.run(count())
+    with service.client() as client:
+        answer = client.get("/metrics", headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith(f"{accept}; version=")
+    assert f'function="{key.name}",hash="{key.hash}",outcome="ok",version="3"}} 5.0\n' in answer.text
+    assert "python_info" not in answer.text
 
 
 def _references(node: Any) -> Iterator[str]:

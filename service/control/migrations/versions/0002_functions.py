@@ -1,4 +1,4 @@
-"""Sources, functions and their versions."""
+"""Sources, functions, their versions and the figures of those."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def upgrade() -> None:
     """From 0001."""
     _versions()
     _functions()
+    _figures()
     if op.get_bind().dialect.name == "postgresql":
         _postgresql_triggers()
     else:
@@ -68,6 +69,19 @@ def _functions() -> None:
         unique=True,
         sqlite_where=is_loaded,
         postgresql_where=is_loaded,
+    )
+
+
+def _figures() -> None:
+    sums = ("ok", "caller_error", "function_error", "platform_error", "cpu_us", "run_us")
+    op.create_table(
+        "lars_function_figures",
+        sa.Column("hash", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in sums),
+        sa.Column("runs", sa.Text, nullable=False),
+        sa.Column("last_called", sa.Float(53), nullable=False),
     )
 
 

@@ -1,0 +1,22 @@
+"""GET /metrics."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.state import state_of
+from service.telemetry.metrics import Measured, render
+
+MAX_VERSIONS: Final = 1000  # of functions: each is two dozen lines
+
+
+async def metrics(request: Request) -> Response:
+    """What all fronts have counted, for Prometheus."""
+    measured = Measured(await state_of(request).control.figures.overview(MAX_VERSIONS))
+    accept = ",".join(request.headers.getlist("accept"))
+    text, media_type = await anyio.to_thread.run_sync(render, measured, accept)
+    return Response(text, headers={"Content-Type": media_type})
