@@ -146,7 +146,9 @@ async def serve(settings: Settings, inherited: Inherited) -> None:
         pool = Pool(PoolSize(settings.pool_size, settings.max_workers, settings.queue_size))
         state = new_state(settings, pool, passage, opened)
         following = Following(opened.functions, state.functions.table, state.functions.contracts.release)
-        passage.watch = watch = Watch(opened, passage, Bulletin(inherited.bulletin), following)
+        passage.watch = watch = Watch(
+            opened, passage, Bulletin(inherited.bulletin), following, state.functions.meter
+        )
         await watch.begin()
         watching = asyncio.create_task(watch.run())
         try:

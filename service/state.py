@@ -20,6 +20,7 @@ from service.access.principal import Principal
 from service.control.control import Control
 from service.errors import ControlUnavailable
 from service.functions.contracts import Contracts, contract_limits
+from service.functions.function_meter import FunctionMeter
 from service.functions.functions import Functions
 from service.functions.module_writing import Bounds
 from service.functions.modules import Modules
@@ -139,6 +140,7 @@ def _functions(settings: Settings, control: Control | None) -> Functions:
         Contracts(_lent(settings, settings.contract_workers), contract_limits(settings)),
         Uploads(settings.uploads_dir, bounds),
         Modules(None if control is None else control.functions, settings.max_code_bytes),
+        FunctionMeter(),
         settings.max_exec_ms / 1000,
         settings.max_code_bytes,
     )

@@ -28,6 +28,7 @@ from service.control.control import Control
 from service.control.usage import Figures
 from service.errors import ControlUnavailable, LimitsUnavailable
 from service.functions.following import Following
+from service.functions.function_meter import FunctionMeter
 from service.http.disconnect import wait_aside
 from service.limits.limiter import Limiter
 
@@ -40,10 +41,18 @@ _log: FilteringBoundLogger = structlog.get_logger(__name__)
 class Watch:
     """Run ``begin`` before the first request, ``run`` beside them, and ``end`` after the last."""
 
-    def __init__(self, control: Control, passage: Passage, bulletin: Bulletin, following: Following) -> None:
+    def __init__(
+        self,
+        control: Control,
+        passage: Passage,
+        bulletin: Bulletin,
+        following: Following,
+        calls: FunctionMeter,
+    ) -> None:
         self._control = control
         self._bulletin = bulletin
         self._following = following
+        self._calls = calls
         self._gate: Gate = passage.gate
         self._limiter: Limiter = passage.limiter
         self._meter: Meter = passage.meter
@@ -133,6 +142,7 @@ class Watch:
         self._gate.seen()
 
     async def _write(self) -> None:
+        await self._calls.write(self._control.figures)
         taken = self._meter.take()
         if not taken:
             return

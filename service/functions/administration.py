@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from service.access.passage import actor_of
 from service.errors import BadRequest, NotFound
+from service.functions.figures import tally_view
 from service.functions.load_request import parse_rollback, parse_split
 from service.functions.names import read_hash
 from service.functions.registry import MAX_LIST
@@ -22,9 +23,11 @@ _PAGE = 100
 
 
 async def function(request: Request) -> Response:
-    """GET /_/functions/HASH/NAME."""
-    found = await state_of(request).control.functions.get(*_name(request))
-    return _json(function_view(found))
+    """GET /_/functions/HASH/NAME, with the figures of its versions."""
+    control = state_of(request).control
+    found = await control.functions.get(*_name(request))
+    figures = await control.figures.of(found.spec.hash, found.spec.name)
+    return _json(function_view(found, {number: tally_view(figures[number]) for number in figures}))
 
 
 async def versions(request: Request) -> Response:

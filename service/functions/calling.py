@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 
 from sandbox_runtime.domain import Contract
 from sandbox_runtime.function import BODY, Invocation, Outcome, WrongArgument
-from service.errors import MISSING, FieldError, FunctionFailed, LarsError, RequestError, ValidationFailed
+from service.errors import (
+    MISSING,
+    FieldError,
+    FunctionError,
+    FunctionFailed,
+    LarsError,
+    RequestError,
+    ValidationFailed,
+)
+from service.functions.figures import CallOutcome, VersionKey
 from service.functions.functions import Functions
 from service.functions.values import Function, drawn
 from service.http.body import parse_object
@@ -37,15 +47,27 @@ class Returned:
 async def call(functions: Functions, called: Called, deadline: float, spent: Spent) -> Returned:
     """Run it. ``deadline``: a ``time.monotonic()`` value. ValidationFailed, MalformedJson, NotFound for the
     version, FunctionFailed, FunctionTimeout; errors of the service."""
-    function = called.function
-    spec = function.spec
+    spec = called.function.spec
     version, digest = await _chosen(functions, called)
-    module = await functions.modules.module(digest, spec.module)
-    invocation = Invocation(digest, spec.name, called.body, called.query)
-    value, outcome = await functions.contracts.call(Contract(spec.hash), module, invocation, deadline, spent)
+    began, used = time.monotonic(), spent.cpu
+    end: CallOutcome = "platform_error"
+    run = 0.0
+    try:
+        module = await functions.modules.module(digest, spec.module)
+        invocation = Invocation(digest, spec.name, called.body, called.query)
+        value, outcome = await functions.contracts.call(
+            Contract(spec.hash), module, invocation, deadline, spent
+        )
+        end, run = outcome.end, outcome.run
+    except FunctionError:
+        end, run = "function_error", time.monotonic() - began
+        raise
+    finally:
+        key = VersionKey(spec.hash, spec.name, version)
+        functions.meter.count(key, end, run, spent.cpu - used)
     if value is None:
         raise _error_of(outcome, called.body)
-    return Returned(value, version, outcome.run)
+    return Returned(value, version, run)
 
 
 async def _chosen(functions: Functions, called: Called) -> tuple[int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.functions.contracts import Contracts
+from service.functions.function_meter import FunctionMeter
 from service.functions.modules import Modules
 from service.functions.table import FunctionTable
 from service.functions.uploads import Uploads
@@ -18,5 +19,6 @@ class Functions:
     contracts: Contracts
     uploads: Uploads
     modules: Modules
+    meter: FunctionMeter
     seconds: float
     max_code: int

@@ -24,6 +24,7 @@ from service.control.migrate import prepare
 from service.control.tables import REVISION
 from service.errors import ControlUnavailable, KeyMalformed, KeyUnknown
 from service.functions.following import Following
+from service.functions.function_meter import FunctionMeter
 from service.functions.table import FunctionTable
 from service.limits.store import open_store
 from service.settings import Settings
@@ -55,7 +56,7 @@ class Front:
         self.passage = passage
         bulletin = Bulletin(create_bulletin())
         following = Following(control.functions, FunctionTable(), lambda _: None)
-        self.watch = passage.watch = Watched(control, passage, bulletin, following)
+        self.watch = passage.watch = Watched(control, passage, bulletin, following, FunctionMeter())
         self._waits = self.watch.waits
 
     async def waiting(self, *keys: str) -> list[asyncio.Task[str]]:
