@@ -159,7 +159,7 @@ def test_paths_of_other_services(method: str, path: str, allow: set[str], client
         "/_",
         "/_/",
         "/generate-and-execute",
-        "/function/a/b",
+        "/function/a/b/c",
         "/metrics/x",
     ],
 )
