@@ -25,6 +25,7 @@ class Introduction:
         self._control = control
         self._state = state
         self._on_end = on_end
+        self._over = False
 
     def attach(self) -> None:
         """Listen, say hello, and tell from now on of each zygote whether a program runs in it."""
@@ -34,6 +35,11 @@ class Introduction:
         self._state.pool.on_broken = lambda identity: self._say({"t": "broken", "id": identity})
         self._say({"t": "hello"})
 
+    def detach(self) -> None:
+        """Listen no longer. Call before ``control`` is closed."""
+        self._over = True
+        asyncio.get_running_loop().remove_reader(self._control)
+
     def _say(self, body: dict[str, object]) -> None:
         try:
             self._control.send(orjson.dumps(body))
@@ -41,7 +47,8 @@ class Introduction:
             self._end()
 
     def _end(self) -> None:
-        if asyncio.get_running_loop().remove_reader(self._control):
+        if not self._over:
+            self.detach()
             self._on_end()
 
     def _readable(self) -> None:

@@ -56,6 +56,7 @@ async def standing_state(settings: Settings, place: Place, size: PoolSize) -> As
                 watching.cancel()
                 await asyncio.wait((watching,))
                 await watch.end()
+            bulletin.close()
 
 
 async def _open_store(settings: Settings, counters: int | None) -> Store:
