@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from service.control.bulletin import create_bulletin
 from service.handover import hand_over, without_secrets
 from service.limits.shared_table import create_shared
 from service.listen import listen
@@ -59,7 +60,7 @@ def main() -> int:
         fronts=settings.fronts,
         floor=settings.sandbox_floor,
         environ=without_secrets(os.environ),
-        handed=(hand_over(os.environ), create_shared(settings.fronts)),
+        handed=(hand_over(os.environ), create_shared(settings.fronts), create_bulletin()),
         shutdown=settings.shutdown_seconds,
     )
     try:
