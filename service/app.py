@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from service.access import endpoints as keys
@@ -57,14 +58,36 @@ ROUTES = (functions.OWN_PATHS, RESOURCES, *OWNED, RESERVED)
 TAKEN = NAMES - {"agent", "function"}
 
 
+# For an application that functions alone are served in, under the names that they have here.
+FUNCTIONS = (
+    functions.OWN_PATHS,
+    *functions.ROUTES,
+    *(route for route in OWNED if route.path.split("/")[1] in ("docs", "health", "openapi.json", "redoc")),
+)
+Layer = Callable[[ASGIApp], ASGIApp]
+
+
 class Application(Starlette):
-    """Starlette's, with the service's edge in the place of its layers for exceptions."""
+    """Starlette's, with the service's edge in the place of its layers for exceptions. ``guard``: a layer that
+    has a say before anything is looked up."""
+
+    def __init__(
+        self, routes: Sequence[BaseRoute], origins: tuple[str, ...], guard: Layer | None = None
+    ) -> None:
+        super().__init__(routes=routes)
+        # A redirect would take its host from the caller and lose the body.
+        self.router.redirect_slashes = False
+        self.state.names = TAKEN
+        self._origins = origins
+        self._guard = guard
 
     def build_middleware_stack(self) -> ASGIApp:
         """From the outside in: the edge, which has CORS answer preflights and add its headers to errors too;
-        the look at what has changed; the router."""
-        origins = self.state.service.settings.cors_origins
-        return Edge(CatchUpMiddleware(self.router), partial(_cors, origins) if origins else None)
+        the guard; the look at what has changed; the router."""
+        inner: ASGIApp = CatchUpMiddleware(self.router)
+        if self._guard is not None:
+            inner = self._guard(inner)
+        return Edge(inner, partial(_cors, self._origins) if self._origins else None)
 
 
 def _cors(origins: tuple[str, ...], app: ASGIApp) -> ASGIApp:
@@ -79,8 +102,12 @@ def _cors(origins: tuple[str, ...], app: ASGIApp) -> ASGIApp:
 
 def create_app(state: ServiceState) -> Starlette:
     """The ASGI application over one front's state."""
-    app = Application(routes=list(ROUTES))
-    app.router.redirect_slashes = False  # a redirect would take its host from the caller and lose the body
+    app = Application(ROUTES, state.settings.cors_origins)
     app.state.service = state
-    app.state.names = TAKEN
     return app
+
+
+def create_functions_app(origins: tuple[str, ...], guard: Layer) -> Starlette:
+    """The same with functions alone, wherever it is mounted. Its state must be there when ``guard`` lets a
+    request pass."""
+    return Application(FUNCTIONS, origins, guard)

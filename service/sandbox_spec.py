@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sandbox_runtime.call import largest_file
 from seccomp import compile_profile
 from service.settings import Settings
 from service.supervisor.zygote import ZygoteSpec
 
 
-def sandbox_spec(settings: Settings) -> ZygoteSpec:
-    """Compiles both seccomp profiles. ProfileError or CompilerUnavailableError when that cannot be done."""
-    return ZygoteSpec(
-        zygote_filter=compile_profile("zygote"),
-        worker_filter=compile_profile("worker"),
+@dataclass(frozen=True, slots=True)
+class SandboxSizes:
+    """What of the settings the sandbox is made to. Bytes and counts."""
+
+    scratch: int
+    file_size: int
+    open_files: int
+    threads: int
+    forks: int
+
+
+def sandbox_sizes(settings: Settings) -> SandboxSizes:
+    """As the settings say."""
+    return SandboxSizes(
         scratch=settings.scratch_bytes,
         file_size=max(settings.scratch_bytes, largest_file(settings.session_quota)),
         open_files=settings.max_open_files,
         threads=settings.max_threads,
         forks=settings.zygote_max_forks,
     )
+
+
+def spec_of(sizes: SandboxSizes) -> ZygoteSpec:
+    """Compiles both seccomp profiles. ProfileError or CompilerUnavailableError when that cannot be done."""
+    return ZygoteSpec(
+        zygote_filter=compile_profile("zygote"),
+        worker_filter=compile_profile("worker"),
+        scratch=sizes.scratch,
+        file_size=sizes.file_size,
+        open_files=sizes.open_files,
+        threads=sizes.threads,
+        forks=sizes.forks,
+    )
+
+
+def sandbox_spec(settings: Settings) -> ZygoteSpec:
+    """Both in one. Raises as ``spec_of`` does."""
+    return spec_of(sandbox_sizes(settings))

@@ -25,7 +25,8 @@ from service.handover import take
 from service.settings import Settings
 
 
-async def _prepare(settings: Settings) -> Prepared:
+async def prepare_control(settings: Settings) -> Prepared:
+    """Here, without a child. ControlRefused."""
     try:
         await prepare(settings)
         async with open_control(settings) as control:
@@ -40,7 +41,7 @@ def main() -> int:
     """Entry point of the child."""
     settings = Settings.from_env({**os.environ, **take(int(sys.argv[1]))})
     try:
-        prepared = asyncio.run(_prepare(settings))
+        prepared = asyncio.run(prepare_control(settings))
     except ControlRefused as error:
         sys.stderr.write(f"lars: {error}\n")
         return 1

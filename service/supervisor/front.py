@@ -1,9 +1,6 @@
-"""Starting one front: exec ``python -m service.front`` with the listening socket, a channel to us, the secret
-settings (which are in no child's environment) and the memory in which all fronts count.
-
-us → front    zygote {id, layers, modules} + one descriptor per kind of worker     retire {id}
-front → us    hello      proven {id}      broken {id}
-"""
+"""Starting one front: exec ``python -m service.front`` with the listening socket, a channel to us (``guest``
+has what is said on it), the secret settings (which are in no child's environment) and the memory in which all
+fronts count."""
 
 from __future__ import annotations
 
@@ -15,20 +12,16 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-import orjson
-
-from service.supervisor.zygote import Hello
-
-MESSAGE_BYTES = 64 * 1024
+from service.supervisor.guest import Guest
 
 
-class Front:
+class Front(Guest):
     """One front process. ``handed``: descriptors that it gets beside the listener and its channel to us.
     OSError when it cannot be started."""
 
     def __init__(self, listener: socket.socket, environ: Mapping[str, str], handed: Sequence[int]) -> None:
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.control.setblocking(False)  # a front that does not read must not stop the supervisor
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        super().__init__(ours)
         try:
             with theirs:
                 self._process = _exec_front((listener.fileno(), theirs.fileno(), *handed), environ)
@@ -36,30 +29,6 @@ class Front:
             self.control.close()
             raise
         self.pid = self._process.pid
-        self.said_hello = False
-
-    def receive(self) -> dict[str, object] | None:
-        """Its next message; None when its end is closed. Call when ``control`` is readable."""
-        try:
-            message = self.control.recv(MESSAGE_BYTES)
-        except OSError:
-            return None
-        body = orjson.loads(message) if message else None
-        return body if isinstance(body, dict) else None
-
-    def meet(self, identity: int, hello: Hello, channels: Sequence[socket.socket]) -> None:
-        """Hand it a channel to a zygote for each kind of worker. OSError when it is gone or does not read."""
-        body = {
-            "t": "zygote",
-            "id": identity,
-            "layers": [state.as_json() for state in hello.layers],
-            "modules": list(hello.modules),
-        }
-        socket.send_fds(self.control, [orjson.dumps(body)], [channel.fileno() for channel in channels])
-
-    def retire_zygote(self, identity: int) -> None:
-        """Tell it to ask this zygote for nothing more. OSError when it is gone or does not read."""
-        self.control.send(orjson.dumps({"t": "retire", "id": identity}))
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; it is our unreaped child, so the pid is its."""

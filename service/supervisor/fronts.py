@@ -12,7 +12,6 @@ from typing import Protocol
 
 import structlog
 
-from sandbox_runtime.domain import WORKER_KINDS
 from service.supervisor.front import Front
 from service.supervisor.loop import Loop
 from service.supervisor.restarts import Restarts
@@ -135,15 +134,10 @@ class Fronts:
             self._listener.on_broken(identity)
 
     def _introduce(self, front: Front, identity: int) -> None:
-        with contextlib.ExitStack() as channels:
-            try:
-                ends = [channels.enter_context(self._zygotes.introduce(identity)) for _ in WORKER_KINDS]
-            except OSError:
-                return  # it is dying; its successor is introduced when it stands
-            try:
-                front.meet(identity, self._zygotes.hello(identity), ends)
-            except OSError:
-                _end_deaf(front)
+        try:
+            front.meet(self._zygotes, identity)
+        except OSError:
+            _end_deaf(front)
 
     def _signal(self, number: signal.Signals) -> None:
         for front in self._fronts.values():

@@ -12,7 +12,7 @@ from service.sessions.endpoints import openapi_of_session
 from service.state import state_of
 from service.system.capabilities import capabilities
 from service.system.openapi import document
-from service.system.openapi_security import keyed_routes, secured
+from service.system.openapi_security import keyed_routes, secured, serve_resources, served
 
 
 def _json(body: object) -> Response:
@@ -43,8 +43,9 @@ async def show_capabilities(request: Request) -> Response:
 
 async def openapi(request: Request) -> Response:
     """OpenAPI 3.1 of this server; for a caller with a session, of what its API has come to be."""
-    if has_session(request):
+    routes = keyed_routes(request)
+    if serve_resources(routes) and has_session(request):
         return _json(await openapi_of_session(request))
     state = state_of(request)
     gate = state.passage.gate
-    return _json(secured(document(state.settings), keyed_routes(request), gate.unkeyed))
+    return _json(secured(served(document(state.settings), routes), routes, gate.unkeyed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from service.access.gate import Need
 from service.access.scopes import Scope
 from service.errors import MEDIA_TYPE
-from service.http.routing import KeyedRoute
+from service.http.routing import CatchAllRoute, KeyedRoute
 
 Json = dict[str, Any]
 _METHODS = ("get", "put", "post", "delete", "patch")
@@ -36,6 +36,19 @@ def secured(document: Json, routes: Iterable[KeyedRoute], unkeyed: Collection[Ne
     }
     components = {**document["components"], "securitySchemes": _SCHEMES}
     return {**document, "paths": paths, "components": components}
+
+
+def served(document: Json, routes: Sequence[KeyedRoute]) -> Json:
+    """The document without paths that nothing is served at, in an application that has no resources."""
+    if serve_resources(routes):
+        return document
+    own = {route.path for route in routes}
+    return {**document, "paths": {path: item for path, item in document["paths"].items() if path in own}}
+
+
+def serve_resources(routes: Iterable[KeyedRoute]) -> bool:
+    """Whether there is one for every path that is no other's."""
+    return any(isinstance(route, CatchAllRoute) for route in routes)
 
 
 def keyed_routes(request: Request) -> list[KeyedRoute]:

@@ -11,13 +11,11 @@ import os
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
-
-from service.settings import Settings
 
 HIDDEN = "(hidden)"
 # Keys that must never reach a log, whoever passes them.
@@ -28,7 +26,16 @@ SECRET_KEYS = frozenset(
 FOREIGN_KEYS = frozenset(("argv", "body", "code", "data", "result", "source", "stderr", "stdin", "stdout"))
 
 
-def configure_logging(settings: Settings) -> None:
+class LogSettings(Protocol):
+    """What of the settings logs depend on."""
+
+    @property
+    def log_level(self) -> str: ...
+    @property
+    def log_format(self) -> str: ...
+
+
+def configure_logging(settings: LogSettings) -> None:
     """Sets up structlog and logging for this process. Start uvicorn with ``log_config=None``."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     is_terminal = sys.stderr.isatty()

@@ -1,0 +1,1 @@
+"""Functions served by an application that is not ours: the host's event loop is the front."""

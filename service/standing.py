@@ -1,0 +1,67 @@
+"""What a front has while it serves, whoever started it: the control database, keys that are in step with it,
+limits, pools that have no zygote yet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from service.access.denials import Denials
+from service.access.watch import Watch
+from service.control.bulletin import Bulletin
+from service.control.control import open_control
+from service.functions.following import Following
+from service.limits.store import Store, open_store
+from service.pool.pool import Pool, PoolSize
+from service.settings import Settings
+from service.state import ServiceState, new_passage, new_state
+
+_LONGEST_REST = 60.0  # seconds that a run may take beyond its timeout: waiting, collecting, answering
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """``local``: it is reached on a loopback address alone. Descriptors, which go over to this front, of the
+    memory in which all fronts announce changes, and of that in which they count; without ``counters`` it
+    counts for itself."""
+
+    local: bool
+    bulletin: int
+    counters: int | None = None
+
+
+@asynccontextmanager
+async def standing_state(settings: Settings, place: Place, size: PoolSize) -> AsyncIterator[ServiceState]:
+    """Until the block ends; then no worker is left. ControlUnavailable when the database is there and its
+    keys cannot be read, LimitsUnavailable when nothing can be counted."""
+    async with open_control(settings, must_seal=False) as opened:
+        store = await _open_store(settings, place.counters)
+        passage = new_passage(settings, store, Denials(opened.audit), local=place.local)
+        state = new_state(settings, Pool(size), passage, opened)
+        functions = state.functions
+        following = Following(opened.functions, functions.table, functions.contracts.release)
+        bulletin = Bulletin(place.bulletin)
+        passage.watch = watch = Watch(opened, passage, bulletin, following, functions.meter)
+        watching: asyncio.Task[None] | None = None
+        try:
+            await watch.begin()
+            watching = asyncio.create_task(watch.run())
+            yield state
+        finally:
+            await state.close()
+            if watching is not None:
+                watching.cancel()
+                await asyncio.wait((watching,))
+                await watch.end()
+            bulletin.close()
+
+
+async def _open_store(settings: Settings, counters: int | None) -> Store:
+    longest = max(settings.timeout_max, settings.max_exec_ms / 1000) + _LONGEST_REST
+    store = await open_store(settings.rate_store, counters, lease=longest)
+    if settings.rate_store != "memory" and counters is not None:
+        os.close(counters)
+    return store

@@ -1,0 +1,55 @@
+"""Whoever has the zygotes' workers run something, and our end of the channel to it.
+
+us → guest    zygote {id, layers, modules} + one descriptor per kind of worker     retire {id}
+guest → us    hello      proven {id}      broken {id}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+import orjson
+
+from sandbox_runtime.domain import WORKER_KINDS
+from service.supervisor.zygotes import Zygotes
+
+MESSAGE_BYTES = 64 * 1024
+
+
+class Guest:
+    """``control`` is ours to close."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self.control.setblocking(False)  # a guest that does not read must not stop the supervisor
+        self.said_hello = False
+
+    def receive(self) -> dict[str, object] | None:
+        """Its next message; None when its end is closed. Call when ``control`` is readable."""
+        try:
+            message = self.control.recv(MESSAGE_BYTES)
+        except OSError:
+            return None
+        body = orjson.loads(message) if message else None
+        return body if isinstance(body, dict) else None
+
+    def meet(self, zygotes: Zygotes, identity: int) -> None:
+        """Hand it a channel to a zygote for each kind of worker. OSError when it is gone or does not read."""
+        hello = zygotes.hello(identity)
+        with contextlib.ExitStack() as channels:
+            try:
+                ends = [channels.enter_context(zygotes.introduce(identity)) for _ in WORKER_KINDS]
+            except OSError:
+                return  # the zygote is dying; its successor is introduced when it stands
+            body = {
+                "t": "zygote",
+                "id": identity,
+                "layers": [state.as_json() for state in hello.layers],
+                "modules": list(hello.modules),
+            }
+            socket.send_fds(self.control, [orjson.dumps(body)], [end.fileno() for end in ends])
+
+    def retire_zygote(self, identity: int) -> None:
+        """Tell it to ask this zygote for nothing more. OSError when it is gone or does not read."""
+        self.control.send(orjson.dumps({"t": "retire", "id": identity}))
