@@ -22,6 +22,7 @@ from service.rest import endpoint as resources
 from service.rest import plan_endpoints as plans
 from service.sessions import endpoints as sessions
 from service.state import ServiceState
+from service.system import docs_pages as pages
 from service.system import endpoints as system
 from service.telemetry import endpoint as telemetry
 
@@ -33,6 +34,9 @@ OWNED = (
     OwnedRoute("/readyz", system.readyz, GET, Open.HEALTH),
     OwnedRoute("/capabilities", system.show_capabilities, GET, Open.DOCS),
     OwnedRoute("/openapi.json", system.openapi, GET, Open.DOCS),
+    OwnedRoute("/docs", pages.docs, GET, Open.DOCS),
+    OwnedRoute("/docs/assets/{digest}/{name}", pages.asset, GET, Open.DOCS),
+    OwnedRoute("/redoc", pages.redoc, GET, Open.DOCS),
     *functions.ROUTES,
     OwnedRoute("/metrics", telemetry.metrics, GET, Scope.METRICS),
     OwnedRoute("/_/keys", keys.keys, ("GET", "POST"), Scope.ADMIN),
@@ -49,7 +53,7 @@ OWNED = (
 # What lies beside and below the paths above is nobody's resource: "/execute/" must not become a collection.
 # Nor may what other versions of this service serve: data under such a name would be out of reach there.
 NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(
-    ("docs", "generate-and-execute", "improved", "redoc", "self-improve")
+    ("generate-and-execute", "improved", "self-improve")
 )
 RESERVED = Route("/{path:path}", resources.reserved, methods=list(resources.METHODS))
 RESOURCES = CatchAllRoute(resources.rest, resources.METHODS, NAMES, Scope.REST)

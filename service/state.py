@@ -37,6 +37,7 @@ from service.rest.plan_cache import PlanCache
 from service.rest.plan_files import PlanFiles
 from service.sessions.sessions import Sessions, session_limits
 from service.settings import Settings
+from service.system.live_document import LiveDocument
 
 _FILES_FOR_EACH = 4  # plans on the disk for each in memory
 
@@ -63,6 +64,7 @@ class ServiceState:
     passage: Passage
     opened: Control | None = None
     sandbox: Sandbox = field(default_factory=Sandbox)
+    document: LiveDocument = field(default_factory=LiveDocument)
 
     @property
     def control(self) -> Control:

@@ -83,9 +83,9 @@ def test_ci_is_check_then_test() -> None:
 @pytest.mark.parametrize(
     ("installed", "calls"),
     [
-        ("ca-certificates curl libseccomp2 postgresql python3-venv redis-server", []),
+        ("ca-certificates chromium curl libseccomp2 postgresql python3-venv redis-server", []),
         (
-            "ca-certificates curl",
+            "ca-certificates chromium curl",
             [
                 "update",
                 "install --yes --no-install-recommends libseccomp2 postgresql python3-venv redis-server",
@@ -145,6 +145,7 @@ def test_start_api_help() -> None:
         ("scripts/test_api.py", ["--test-type", "everything"]),
         ("scripts/test_api.py", ["--url", "file:///etc/passwd"]),
         ("scripts/lock.sh", ["--upgrade"]),
+        ("scripts/update_docs_assets.sh", ["5.35.0"]),
     ],
 )
 def test_wrong_usage(script: str, arguments: list[str]) -> None:

@@ -50,7 +50,8 @@ KEYS: tuple[Setting, ...] = (
         "LARS_PUBLIC",
         ",".join(PUBLIC_NAMES),
         "",
-        "What needs no key also when there are keys. docs means GET /capabilities and /openapi.json.",
+        "What needs no key also when there are keys. docs means GET /capabilities, /openapi.json, /docs and "
+        "/redoc.",
         parsers.names(PUBLIC_NAMES),
     ),
     Setting(

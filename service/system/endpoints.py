@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+from service.access.scopes import Scope
 from service.errors import NotReady
+from service.http.entity_tag import is_known
 from service.rest.identity import has_session
 from service.sessions.endpoints import openapi_of_session
 from service.state import state_of
 from service.system.capabilities import capabilities
+from service.system.live_document import Frame
 from service.system.openapi import document
-from service.system.openapi_security import keyed_routes, secured, serve_resources, served
+from service.system.openapi_security import keyed_routes, secured, security_of, serve_resources, served
 
 
 def _json(body: object) -> Response:
@@ -42,10 +48,33 @@ async def show_capabilities(request: Request) -> Response:
 
 
 async def openapi(request: Request) -> Response:
-    """OpenAPI 3.1 of this server; for a caller with a session, of what its API has come to be."""
-    routes = keyed_routes(request)
-    if serve_resources(routes) and has_session(request):
+    """OpenAPI 3.1 of this server and of the functions that it serves now; for a caller with a session, of
+    what its API has come to be."""
+    if serve_resources(keyed_routes(request)) and has_session(request):
         return _json(await openapi_of_session(request))
     state = state_of(request)
-    gate = state.passage.gate
-    return _json(secured(served(document(state.settings), routes), routes, gate.unkeyed))
+    rendered = await state.document.rendered(state.functions.table, _frame(request))
+    headers = {"ETag": rendered.tag, "Cache-Control": "no-cache"}
+    if is_known(request.headers.get("if-none-match"), rendered.tag):
+        return Response(status_code=304, headers=headers)
+    headers["Content-Length"] = str(rendered.size)
+    return StreamingResponse(_each(rendered.chunks), headers=headers, media_type="application/json")
+
+
+async def _each(chunks: tuple[bytes, ...]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+def _frame(request: Request) -> Frame:
+    state = state_of(request)
+    unkeyed = state.passage.gate.unkeyed
+    root = str(request.scope.get("root_path", ""))
+
+    def make() -> dict[str, Any]:
+        routes = keyed_routes(request)
+        made = secured(served(document(state.settings), routes), routes, unkeyed)
+        return {**made, "servers": [{"url": root}]} if root else made
+
+    security = None if Scope.FUNCTIONS_CALL in unkeyed else security_of(Scope.FUNCTIONS_CALL)
+    return Frame((unkeyed, root), security, make)

@@ -10,6 +10,7 @@ from service.errors import KINDS, MEDIA_TYPE
 from service.execution.request import FIELDS
 from service.pool.job import Verdict
 from service.settings import Settings
+from service.system.openapi_functions import function_components, function_paths
 from service.system.openapi_keys import key_paths
 from service.system.openapi_resources import resource_paths
 
@@ -78,12 +79,19 @@ def document(settings: Settings) -> dict[str, Any]:
             "/healthz": {"get": _get("The process answers.")},
             "/readyz": {"get": _get("A worker has run a program.", (503,))},
             "/capabilities": {"get": _get("Layers, limits, Python and packages.")},
-            "/openapi.json": {"get": _get("This document.")},
+            "/openapi.json": {"get": _live("This document.", "application/json")},
+            "/docs": {"get": _live("This document in Swagger UI.", "text/html")},
+            "/docs/assets/{digest}/{name}": {"get": _asset()},
+            "/redoc": {"get": _live("This document in Redoc.", "text/html")},
+            **function_paths(),
             "/metrics": {"get": _metrics()},
             **key_paths(),
             **resource_paths(),
         },
-        "components": {"schemas": {"Problem": _problem(), "Outcome": _object(_OUTCOME, _OUTCOME)}},
+        "components": {
+            "schemas": {"Problem": _problem(), "Outcome": _object(_OUTCOME, _OUTCOME)},
+            **function_components(),
+        },
     }
 
 
@@ -107,6 +115,33 @@ def _get(summary: str, errors: Iterable[int] = ()) -> dict[str, Any]:
     return {
         "summary": summary,
         "responses": {"200": _response(summary, {"type": "object"}), **_problems(errors)},
+    }
+
+
+def _live(summary: str, media_type: str) -> dict[str, Any]:
+    schema = {"type": "object" if media_type == "application/json" else "string"}
+    unchanged = {"description": "If-None-Match names what it is now."}
+    return {
+        "summary": summary,
+        "responses": {"200": _response(summary, schema, media_type), "304": unchanged},
+    }
+
+
+def _asset() -> dict[str, Any]:
+    text = {"type": "string"}
+    summary = "A file of those pages."
+    found = _response(summary, text, "text/javascript")
+    found["content"]["text/css"] = {"schema": text}
+    return {
+        "summary": summary,
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": text} for name in ("digest", "name")
+        ],
+        "responses": {
+            "200": found,
+            "304": {"description": "If-None-Match names what it is."},
+            **_problems((404,)),
+        },
     }
 
 

@@ -56,9 +56,14 @@ def keyed_routes(request: Request) -> list[KeyedRoute]:
     return [route for route in request.app.routes if isinstance(route, KeyedRoute)]
 
 
-def _path(item: Json, need: Need) -> Json:
+def security_of(need: Need) -> list[Json]:
+    """What an operation says that needs this: either key will do."""
     scopes = [need.value] if isinstance(need, Scope) else []
-    security = [{name: scopes} for name in _SCHEMES]
+    return [{name: scopes} for name in _SCHEMES]
+
+
+def _path(item: Json, need: Need) -> Json:
+    security = security_of(need)
     return {
         name: {**value, "security": security, "responses": {**value["responses"], **_refusals(value)}}
         if name in _METHODS

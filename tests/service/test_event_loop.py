@@ -82,7 +82,7 @@ async def test_nothing_that_a_front_does_blocks(client: httpx.AsyncClient, loop_
         assert (await execute(client, body))["verdict"] == verdict
     answers = await asyncio.gather(*(execute(client, {"code": "result = 1"}) for _ in range(8)))
     assert [answer["result"] for answer in answers] == [1] * 8
-    for path in ("/health", "/healthz", "/readyz", "/capabilities", "/openapi.json"):
+    for path in ("/health", "/healthz", "/readyz", "/capabilities", "/openapi.json", "/docs", "/redoc"):
         assert (await client.get(path)).status_code == 200
     assert (await client.post("/execute", content=b"{")).status_code == 415
     await use_a_session(client)

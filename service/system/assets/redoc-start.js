@@ -1,0 +1,4 @@
+"use strict";
+
+// Docstrings are anybody's text.
+Redoc.init("openapi.json", { sanitize: true }, document.getElementById("api"));
