@@ -28,7 +28,8 @@ EXPOSED = (
     *("Deprecation", "ETag", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy"),
     *("Retry-After", "Server-Timing", "Sunset", "WWW-Authenticate", "Warning"),
     *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
-    *("Idempotency-Replayed", "X-Plan-Id", "X-Plan-Source", "X-Request-ID", "X-Total-Count"),
+    *("Idempotency-Replayed", "X-Function-Version", "X-Plan-Id", "X-Plan-Source", "X-Request-ID"),
+    "X-Total-Count",
 )
 
 
