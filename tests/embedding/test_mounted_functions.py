@@ -3,6 +3,7 @@ uvicorn, real jail, over HTTP."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -66,9 +67,19 @@ def test_its_document_has_what_it_serves(host: Host) -> None:
     """And makes no session of whoever asks."""
     answer = host.ask("GET", "/openapi.json", headers=KEYED | {"X-Session-ID": "one"})
     assert answer.status_code == 200
-    paths = answer.json()["paths"]
-    assert "/health" in paths
+    document = answer.json()
+    assert document["servers"] == [{"url": "/dynamic"}]
+    paths = document["paths"]
+    assert {"/health", "/load-function", "/math/add"} <= set(paths)
     assert not {"/execute", "/_/keys", "/{resource}"} & set(paths)
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_its_pages_find_their_files_below_the_mount(host: Host, page: str) -> None:
+    links = re.findall(r'(?:src|href)="([^"#]+)"', host.ask("GET", page).text)
+    files = [link.removeprefix("./") for link in links if not link.startswith("data:")]
+    assert files
+    assert {host.ask("GET", f"/{file}").status_code for file in files} == {200}
 
 
 def test_without_a_key_nothing_is_loaded(host: Host) -> None:
