@@ -5,11 +5,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from scripts.dynamic_api import samples
 from scripts.dynamic_api.asking import KeyToSend, Step
+from scripts.dynamic_api.expecting import (
+    are,
+    is_null,
+    mentions_all,
+    numbered,
+    of_version,
+    refused_as,
+    refused_for,
+)
 from scripts.test_api import is_text, mentions
 
 Checks = list[Step]
@@ -75,11 +83,16 @@ def _refused_uploads(box: Sandbox) -> Checks:
             "/uploads/xyz/a.py",
             422,
             text,
-            _code("validation_failed"),
+            refused_as("validation_failed"),
         ),
-        Step("upload of what is no module", "PUT", f"{path}/a.txt", 400, text, _code("bad_request")),
+        Step("upload of what is no module", "PUT", f"{path}/a.txt", 400, text, refused_as("bad_request")),
         Step(
-            "upload out of the directory", "PUT", f"{path}/%2e%2e.py", 422, text, _code("validation_failed")
+            "upload out of the directory",
+            "PUT",
+            f"{path}/%2e%2e.py",
+            422,
+            text,
+            refused_as("validation_failed"),
         ),
     ]
 
@@ -123,7 +136,7 @@ def _lists(box: Sandbox) -> Checks:
     path = f"/list-functions?limit={len(names)}&after={box.hash}/"
     one = f"/_/functions/{box.hash}/hello_world"
     return [
-        Step("list of functions", "GET", path, members={"functions": _are(names)}),
+        Step("list of functions", "GET", path, members={"functions": are(names)}),
         Step("one function", "GET", one, members={"function_name": "hello_world", "version": 1}),
     ]
 
@@ -133,7 +146,7 @@ def _calls(box: Sandbox) -> Checks:
     for what in ("function", "agent"):
         path = f"/{what}/{box.hash}"
         checks += [
-            Step(f"GET /{what}", "GET", f"{path}/calculate_fibonacci?n=10", body=55, headers=_version(1)),
+            Step(f"GET /{what}", "GET", f"{path}/calculate_fibonacci?n=10", body=55, headers=of_version(1)),
             Step(f"POST /{what}", "POST", f"{path}/calculate_fibonacci", 200, b'{"n": 20}', body=6765),
         ]
     items = [{"name": "pen", "price": 1.5, "count": 2}, {"name": "ink", "price": 4}]
@@ -155,32 +168,38 @@ def _calls(box: Sandbox) -> Checks:
 def _wrong_calls(box: Sandbox) -> Checks:
     path = f"/function/{box.hash}/calculate_fibonacci"
     return [
-        Step("missing argument", "GET", path, 422, members=_names("n")),
-        Step("argument of another type", "GET", f"{path}?n=ten", 422, members=_names("n")),
-        Step("argument of another type in JSON", "POST", path, 422, b'{"n": "10"}', _names("n")),
-        Step("unknown argument", "GET", f"{path}?n=1&m=2", 422, members=_names("m")),
-        Step("malformed JSON", "POST", path, 400, b'{"n": ', _code("malformed_json")),
+        Step("missing argument", "GET", path, 422, members=refused_for("n")),
+        Step("argument of another type", "GET", f"{path}?n=ten", 422, members=refused_for("n")),
+        Step("argument of another type in JSON", "POST", path, 422, b'{"n": "10"}', refused_for("n")),
+        Step("unknown argument", "GET", f"{path}?n=1&m=2", 422, members=refused_for("m")),
+        Step("malformed JSON", "POST", path, 400, b'{"n": ', refused_as("malformed_json")),
         Step(
-            "not JSON", "POST", path, 415, b"n=1", _code("unsupported_media_type"), content_type="text/plain"
+            "not JSON",
+            "POST",
+            path,
+            415,
+            b"n=1",
+            refused_as("unsupported_media_type"),
+            content_type="text/plain",
         ),
         Step(
             "own endpoint by another method",
             "PUT",
             box.own("hello_world"),
             405,
-            members=_code("method_not_allowed"),
+            members=refused_as("method_not_allowed"),
             headers={"Allow": "GET, HEAD"},
         ),
     ]
 
 
 def _failing_calls(box: Sandbox) -> Checks:
-    fault = _code("function_error") | {
+    fault = refused_as("function_error") | {
         "exception.type": "ZeroDivisionError",
         "exception.message": is_text,
         "exception.line": samples.LINE_OF_DIVISION,
     }
-    depth = _code("function_error") | {"exception.type": "RecursionError"}
+    depth = refused_as("function_error") | {"exception.type": "RecursionError"}
     divide, descend = (f"/function/{box.hash}/{name}" for name in ("divide", "descend"))
     return [
         Step("exception in a function", "GET", f"{divide}?a=1&b=0", 500, members=fault),
@@ -193,14 +212,14 @@ def _blocked(box: Sandbox) -> Checks:
     checks = []
     for what, (_, line) in samples.BLOCKED.items():
         body = box.loading("run", module_name=samples.blocked_module(what), endpoint_path=box.own("run"))
-        members = _code("policy_refused") | {"error": mentions(what), "line": line}
+        members = refused_as("policy_refused") | {"error": mentions(what), "line": line}
         checks.append(Step(f"module with {what}", "POST", "/load-function", 403, body, members))
     return checks
 
 
 def _missing(box: Sandbox) -> Checks:
     def refused(name: str, body: bytes, *words: str) -> Step:
-        members = _code("not_found") | {"error": _mentions_all(words)}
+        members = refused_as("not_found") | {"error": mentions_all(words)}
         return Step(name, "POST", "/load-function", 404, body, members)
 
     elsewhere = box.loading("hello_world", visible_pixel_hash=box.empty)
@@ -208,20 +227,26 @@ def _missing(box: Sandbox) -> Checks:
         refused("missing directory", elsewhere, box.empty),
         refused("missing module", box.loading("hello_world", module_name="nothing"), "nothing"),
         refused("missing function", box.loading("goodbye"), "goodbye", "hello_world"),
-        Step("call of no function", "GET", f"/function/{box.hash}/goodbye", 404, members=_code("not_found")),
+        Step(
+            "call of no function",
+            "GET",
+            f"/function/{box.hash}/goodbye",
+            404,
+            members=refused_as("not_found"),
+        ),
         Step(
             "unloading of no function",
             "DELETE",
             f"/unload-function/{box.hash}/goodbye",
             404,
-            members=_code("not_found"),
+            members=refused_as("not_found"),
         ),
     ]
 
 
 def _conflicts(box: Sandbox) -> Checks:
     def refused(name: str, status: int, code: str, body: bytes) -> Step:
-        return Step(name, "POST", "/load-function", status, body, _code(code))
+        return Step(name, "POST", "/load-function", status, body, refused_as(code))
 
     taken = box.loading("divide", endpoint_path=box.own("hello_world"))
     health = box.loading("divide", endpoint_path="/health/agent")
@@ -249,19 +274,19 @@ def _versions(box: Sandbox) -> Checks:
     again = {"loaded_version": 2, "created": True}
     return [
         put(box, samples.MODULE, samples.CHANGED, is_new=False),
-        Step("what is loaded stays", "GET", call, body="Hello, world!", headers=_version(1)),
+        Step("what is loaded stays", "GET", call, body="Hello, world!", headers=of_version(1)),
         Step("loading of a change", "POST", "/load-function", 200, box.loading("hello_world"), again),
-        Step("call of the new version", "GET", call, body="Welcome, world!", headers=_version(2)),
+        Step("call of the new version", "GET", call, body="Welcome, world!", headers=of_version(2)),
         Step(
-            "call of the old version", "GET", f"{call}?version=1", body="Hello, world!", headers=_version(1)
+            "call of the old version", "GET", f"{call}?version=1", body="Hello, world!", headers=of_version(1)
         ),
-        Step("call of no version", "GET", f"{call}?version=3", 404, members=_code("not_found")),
-        Step("list of versions", "GET", f"{one}/versions", members={"versions": _numbers([2, 1])}),
+        Step("call of no version", "GET", f"{call}?version=3", 404, members=refused_as("not_found")),
+        Step("list of versions", "GET", f"{one}/versions", members={"versions": numbered([2, 1])}),
         Step("source of a version", "GET", f"{one}/versions/1/source", body=samples.AGENT),
         Step("rollback", "POST", f"{one}/rollback", members={"version": 1}),
-        Step("call after the rollback", "GET", call, body="Hello, world!", headers=_version(1)),
+        Step("call after the rollback", "GET", call, body="Hello, world!", headers=of_version(1)),
         Step("canary", "PUT", f"{one}/canary", 200, canary, split),
-        Step("end of the canary", "DELETE", f"{one}/canary", members={"canary": _is_null}),
+        Step("end of the canary", "DELETE", f"{one}/canary", members={"canary": is_null}),
     ]
 
 
@@ -271,8 +296,8 @@ def _unloads(box: Sandbox) -> Checks:
     path = f"/list-functions?limit={len(rest)}&after={box.hash}/"
     return [
         Step("unloading", "DELETE", f"/unload-function/{box.hash}/hello_world", members={"success": True}),
-        Step("call of what is unloaded", "GET", call, 404, members=_code("not_found")),
-        Step("list without it", "GET", path, members={"functions": _are(rest)}),
+        Step("call of what is unloaded", "GET", call, 404, members=refused_as("not_found")),
+        Step("list without it", "GET", path, members={"functions": are(rest)}),
     ]
 
 
@@ -282,39 +307,3 @@ def cleaning(box: Sandbox) -> dict[str, Step]:
     return {
         name: Step(f"unloading of {name}", "DELETE", f"/unload-function/{box.hash}/{name}") for name in names
     }
-
-
-def _code(code: str) -> dict[str, object | Callable[[object], bool]]:
-    return {"code": code, "error": is_text}
-
-
-def _version(number: int) -> dict[str, str]:
-    return {"X-Function-Version": str(number)}
-
-
-def _names(field: str) -> dict[str, object | Callable[[object], bool]]:
-    """A refusal that names this argument, and this one only."""
-
-    def holds(value: object) -> bool:
-        return isinstance(value, list) and [error.get("field") for error in value] == [field]
-
-    return _code("validation_failed") | {"errors": holds}
-
-
-def _mentions_all(words: tuple[str, ...]) -> Callable[[object], bool]:
-    def holds(value: object) -> bool:
-        return isinstance(value, str) and all(word in value for word in words)
-
-    return holds
-
-
-def _are(names: list[str]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, list) and [one.get("function_name") for one in value] == names
-
-
-def _numbers(numbers: list[int]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, list) and [one.get("version") for one in value] == numbers
-
-
-def _is_null(value: object) -> bool:
-    return value is None
