@@ -19,7 +19,10 @@ from tests.service_process import running_service
 
 ROOT = Path(__file__).resolve().parent.parent
 SHELL_SCRIPTS = [*sorted((ROOT / "scripts").glob("*.sh")), ROOT / ".ci" / "run"]
-COMMANDS = [path for path in SHELL_SCRIPTS if path.name != "_venv.sh"] + [ROOT / "scripts" / "test_api.py"]
+COMMANDS = [
+    *(path for path in SHELL_SCRIPTS if path.name != "_venv.sh"),
+    *(ROOT / "scripts" / name for name in ("test_api.py", "test_dynamic_api.py")),
+]
 NOBODY_LISTENS = "http://127.0.0.1:1"
 
 
@@ -144,24 +147,31 @@ def test_start_api_help() -> None:
         ("scripts/run_api_tests.sh", [NOBODY_LISTENS, NOBODY_LISTENS]),
         ("scripts/test_api.py", ["--test-type", "everything"]),
         ("scripts/test_api.py", ["--url", "file:///etc/passwd"]),
+        ("scripts/test_dynamic_api.py", ["--url", "ftp://host"]),
+        ("scripts/test_dynamic_api.py", ["--uploads-dir", "/proc/never"]),
+        ("scripts/test_dynamic_api.py", []),
         ("scripts/lock.sh", ["--upgrade"]),
         ("scripts/update_docs_assets.sh", ["5.35.0"]),
     ],
 )
 def test_wrong_usage(script: str, arguments: list[str]) -> None:
     """Exit code 2, the usage on stderr, nothing on stdout."""
-    outcome = run(script, *arguments)
+    outcome = run(script, *arguments, LARS_API_KEY="", STARGATE_API_KEY="")
     assert (outcome.returncode, outcome.stdout) == (2, "")
     assert "usage: " in outcome.stderr
 
 
 @pytest.mark.parametrize(
     ("script", "arguments"),
-    [("scripts/run_api_tests.sh", [NOBODY_LISTENS]), ("scripts/test_api.py", ["--url", NOBODY_LISTENS])],
+    [
+        ("scripts/run_api_tests.sh", [NOBODY_LISTENS]),
+        ("scripts/test_api.py", ["--url", NOBODY_LISTENS]),
+        ("scripts/test_dynamic_api.py", ["--url", NOBODY_LISTENS]),
+    ],
 )
 def test_no_service(script: str, arguments: list[str]) -> None:
     """One sentence with the remedy."""
-    outcome = run(script, *arguments)
+    outcome = run(script, *arguments, LARS_API_KEY="a key")
     assert (outcome.returncode, outcome.stdout) == (1, "")
     assert re.fullmatch(
         rf".*{NOBODY_LISTENS} does not answer.*: start the service with ./scripts/start_api.sh\n",

@@ -1,0 +1,83 @@
+"""What is loaded outlives the service, however that ends, and what was uploaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from tests.access.keyed import with_key
+from tests.functions.api import ADD, STARGATE, hash_of, load_body, own_path
+from tests.supervisor.processes import tree
+from tests.supervisor.serving import Service, serving, wait_until
+
+HASH, GONE = hash_of(__name__), hash_of(f"{__name__} gone")
+SETTINGS = {"STARGATE_API_KEY": STARGATE, "LARS_FRONTS": "1", "LARS_ZYGOTES": "1", "LARS_POOL_SIZE": "1"}
+CHANGES = ("a + b", "a * b", "a - b")
+
+
+def write(client: httpx.Client, method: str, path: str, body: object = None) -> None:
+    """One change, which succeeds; ``body``: JSON, or a module's text."""
+    content = {"content": body} if isinstance(body, str) else {"json": body}
+    answer = client.request(method, path, headers=with_key(STARGATE), **content)
+    assert answer.status_code in (200, 201), answer.text
+
+
+def load_all(client: httpx.Client) -> None:
+    """Three versions of one function, the second of which is current, the third its canary; one by POST; one
+    that was unloaded."""
+    for change in CHANGES:
+        write(client, "PUT", f"/uploads/{HASH}/agent.py", ADD.replace("a + b", change))
+        write(client, "POST", "/load-function", load_body(HASH, "add"))
+    one = f"/_/functions/{HASH}/add"
+    write(client, "POST", f"{one}/rollback")
+    write(client, "PUT", f"{one}/canary", {"version": 3, "weight": 1})
+    write(client, "POST", "/load-function", load_body(HASH, "other") | {"method": "POST"})
+    write(client, "PUT", f"/uploads/{GONE}/agent.py", ADD)
+    write(client, "POST", "/load-function", load_body(GONE, "add"))
+    write(client, "DELETE", f"/unload-function/{GONE}/add")
+
+
+def told(client: httpx.Client) -> list[object]:
+    """The list, and what calls of every version and every path answer."""
+    answers = [client.get("/list-functions"), client.get(f"/_/functions/{HASH}/add/versions")]
+    path = f"/function/{HASH}/add?a=5&b=3"
+    answers += [client.get(f"{path}&version={number}") for number in (1, 2, 3, 4)]
+    answers += [client.post(own_path(HASH, "other")), client.get(f"/function/{GONE}/add?a=5")]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 200, 404, 200, 404]
+    assert [answer.json() for answer in answers[2:5]] == [8, 15, 2]
+    return [answer.json() if answer.status_code == 200 else answer.json()["code"] for answer in answers]
+
+
+def kill_all(service: Service) -> None:
+    """Every process of it at once, none of which gets to do anything more."""
+    members = tree(service.supervisor)
+    assert len(members) > 3
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for member in members:
+            with suppress(ProcessLookupError):  # one whose parent is gone may be gone too
+                os.kill(member.pid, number)
+    service.popen.wait()
+    wait_until(lambda: not any(member.lives for member in members), "the end of all processes")
+
+
+def test_functions_outlive_the_service(tmp_path: Path) -> None:
+    """Killed without a warning, and then stopped in order: each time all are back, and answer, though what
+    was uploaded is gone."""
+    with serving(tmp_path, **SETTINGS) as service, httpx.Client(base_url=service.url) as client:
+        load_all(client)
+        before = told(client)
+        kill_all(service)
+    shutil.rmtree(tmp_path / "data" / "uploads")
+    with serving(tmp_path, **SETTINGS) as service, httpx.Client(base_url=service.url) as client:
+        after_a_kill = told(client)
+        assert service.stop() == 0
+    with serving(tmp_path, **SETTINGS) as service, httpx.Client(base_url=service.url) as client:
+        after_a_stop = told(client)
+    assert after_a_kill == before
+    assert after_a_stop == before
+    assert not (tmp_path / "data" / "uploads").exists()
