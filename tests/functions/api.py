@@ -15,7 +15,7 @@ from tests.access.keyed import with_key
 from tests.service_process import Service, running_service
 
 STARGATE = "stargate-key-of-the-tests-0123456789"
-SECONDS = 2.5  # of a call, and of loading
+SECONDS = 2.0  # of a call, and of loading
 MAX_MODULE = 64 * 1024
 MAX_BODY = 4 * MAX_MODULE
 QUOTA = 256 * 1024

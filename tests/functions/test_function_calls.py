@@ -20,6 +20,7 @@ from tests.functions.api import (
     refusal,
     value,
 )
+from tests.support import wait_until
 
 HASH = hash_of(__name__)
 MODULE = '''
@@ -49,6 +50,8 @@ def spin():
         pass
 
 async def rest(seconds: float = 60.0):
+    if seconds < 0:
+        raise ValueError(seconds)
     await asyncio.sleep(seconds)
 
 def grow():
@@ -223,16 +226,17 @@ def test_state_after_a_fault(api: Api, contract: str) -> None:
 
 
 def test_whose_fault_it_is(served: Api, contract: str) -> None:
-    """Four kinds of ends: ok, the caller's (422), the function's (500), the platform's (503)."""
-    served.serve(contract, MODULE, "rest", "fail", "say")
-    codes = [refusal(served.get(contract, name)) for name in ("say", "fail")]
+    """Four kinds of ends, which are counted apart: ok, the caller's (422), the function's (500), the
+    platform's (503)."""
+    served.serve(contract, MODULE, "rest")
+    codes = [refusal(served.get(contract, "rest", seconds=seconds)) for seconds in ("x", "-1")]
     assert codes == [(422, "validation_failed"), (500, "function_error")]
     many = 8
     with ThreadPoolExecutor(many) as threads:
 
         def call(_: int) -> httpx.Response:
             with served.service.client() as client:
-                return client.get(f"/function/{contract}/rest", params={"seconds": "0.3"})
+                return client.get(f"/function/{contract}/rest", params={"seconds": "0.2"})
 
         answers = [*threads.map(call, range(many))]
     ends = Counter(answer.status_code for answer in answers)
@@ -241,3 +245,11 @@ def test_whose_fault_it_is(served: Api, contract: str) -> None:
     refused = [answer for answer in answers if answer.status_code == 503]
     assert {refusal(answer) for answer in refused} == {(503, "overloaded")}
     assert all(answer.headers["retry-after"] == "1" for answer in refused)
+    counted = {"calls": 2 + many, "ok": ends[200], "caller_error": 1, "function_error": 1}
+    counted["platform_error"] = ends[503]
+
+    def are_counted() -> bool:
+        figures = value(served.ask("GET", served.about(contract, "rest")))["stats"].get("1", {})
+        return {name: figures.get(name) for name in counted} == counted
+
+    wait_until(are_counted, f"figures that are {counted}", 10)
