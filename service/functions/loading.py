@@ -18,7 +18,7 @@ from service.control.seals import Event
 from service.errors import ModuleFailed, NotFound, RequestError, kind_of
 from service.functions.functions import Functions
 from service.functions.load_request import LoadRequest
-from service.functions.registry_work import Loaded
+from service.functions.registry_work import Loaded, Share
 from service.functions.sources import Source, source_of
 from service.functions.values import FunctionSpec
 from service.policy_refusal import policy_refused
@@ -50,7 +50,8 @@ async def load(functions: Functions, control: Control, order: Order, spent: Spen
     text = orjson.dumps(asdict(signature)).decode()
     if wanted.canary_weight is None:
         return await control.functions.load(spec, source, text, by, order.if_match)
-    return await control.functions.stage(spec, source, text, by, wanted.canary_weight)
+    share = Share(wanted.canary_weight, order.if_match)
+    return await control.functions.stage(spec, source, text, by, share)
 
 
 async def _inspect(functions: Functions, spec: FunctionSpec, source: Source, spent: Spent) -> Signature:

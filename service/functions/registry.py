@@ -22,7 +22,7 @@ from service.errors import ControlUnavailable, FieldError, NotFound, ValidationF
 from service.functions import registry_work as work
 from service.functions.function_rows import LOADED, find, function_of, functions, version_of
 from service.functions.names import is_function, read_hash, read_spec
-from service.functions.registry_work import Candidate, Loaded
+from service.functions.registry_work import Candidate, Loaded, Share
 from service.functions.sources import Source, digest_of
 from service.functions.values import Function, FunctionSpec, Split, Version
 
@@ -62,17 +62,17 @@ class Registry:
         )
 
     async def stage(
-        self, spec: FunctionSpec, source: Source, signature: str, by: Actor, weight: int
+        self, spec: FunctionSpec, source: Source, signature: str, by: Actor, share: Share
     ) -> Loaded:
-        """Let this source have ``weight`` percent of the calls of a function that is served: its canary.
-        Conflict when it would change path or method, or is the current one; ValidationFailed."""
+        """Let this source have a share of the calls of a function that is served: its canary. Conflict when
+        it would change path or method, or is the current one; PreconditionFailed; ValidationFailed."""
         spec = read_spec(spec)
-        _check_weight(weight)
-        detail = {**_detail(spec, source), "weight": weight}
+        _check_weight(share.weight)
+        detail = {**_detail(spec, source), "weight": share.weight}
         event = Event(by, "function.canary", _target(spec.hash, spec.name), detail)
         candidate = Candidate(spec, source, signature, by)
         return await self._audit.recorded(
-            event, partial(work.stage, candidate=candidate, weight=weight), _told_loaded
+            event, partial(work.stage, candidate=candidate, share=share), _told_loaded
         )
 
     async def unload(self, contract: str, name: str, by: Actor) -> Function:

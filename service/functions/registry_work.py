@@ -41,6 +41,15 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What a canary is to get: ``weight`` percent of the calls. ``if_match``: the digest that the current
+    version must have, or ``*``."""
+
+    weight: int
+    if_match: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """``function`` as it is now; ``version``: the one that has the source that was brought; ``created``:
     whether that was made now."""
@@ -79,10 +88,11 @@ async def load(connection: AsyncConnection, candidate: Candidate, if_match: str 
     return Loaded(function, number, created=not is_same)
 
 
-async def stage(connection: AsyncConnection, candidate: Candidate, weight: int) -> Loaded:
+async def stage(connection: AsyncConnection, candidate: Candidate, share: Share) -> Loaded:
     """Its source becomes the canary: the one that has it already, or the next version."""
-    spec, digest = candidate.spec, candidate.source.digest
+    spec, digest, weight = candidate.spec, candidate.source.digest, share.weight
     found = await _loaded(connection, spec.hash, spec.name)
+    _match(found, share.if_match)
     if (spec.path, spec.method) != (found.spec.path, found.spec.method):
         raise Conflict(
             f"{spec.name} is served at {found.spec.method} {found.spec.path}, and so is its canary; "

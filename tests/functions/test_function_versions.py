@@ -165,7 +165,9 @@ def test_canaries_that_are_none(same: Api, body: dict[str, Any], expected: tuple
 def test_a_canary_by_loading(two: Api, contract: str) -> None:
     """``canary_weight``: the next version begins with a share of the calls; rolling back ends it."""
     two.upload(contract, text(3))
-    staged = two.load(contract, "which", canary_weight=60).json()
+    stale = two.load(contract, "which", {"If-Match": f'"{"0" * 64}"'}, canary_weight=60)
+    assert refusal(stale) == (412, "precondition_failed")
+    staged = two.load(contract, "which", {"If-Match": "*"}, canary_weight=60).json()
     assert (staged["loaded_version"], staged["created"]) == (3, True)
     assert staged["function"]["version"] == 2
     assert weights(two, contract) == {3: 60, 2: 40, 1: 0}

@@ -16,7 +16,7 @@ from collections.abc import Awaitable
 from service.access.principal import Actor
 from service.control.control import Control, open_control
 from service.errors import Conflict, NotFound
-from service.functions.registry_work import Loaded
+from service.functions.registry_work import Loaded, Share
 from service.functions.values import Function, Split
 from service.settings import Settings
 from service.telemetry.logs import configure_logging
@@ -46,7 +46,7 @@ async def change(control: Control, turn: int, seed: random.Random) -> None:
     for shared, which in ((True, name), (False, f"own{os.getpid()}")):
         path = "/wanted" if shared and not seed.randrange(4) else f"/own/{which}"
         await tell(functions.load(spec(which, path=path), source(text), SIGNATURE, BY))
-        await tell(functions.stage(spec(which, path=path), source(f"{text} canary"), SIGNATURE, BY, 5))
+        await tell(functions.stage(spec(which, path=path), source(f"{text} canary"), SIGNATURE, BY, Share(5)))
         await tell(functions.rollback(HASH, which, BY))
         await tell(functions.set_canary(HASH, which, Split(1, 9), BY))
         if turn % 2:

@@ -15,6 +15,7 @@ from service.control.control import Control, open_control
 from service.control.tables import FUNCTION_VERSIONS, FUNCTIONS, REVISION, SOURCES
 from service.errors import Conflict, ControlUnavailable, NotFound, PreconditionFailed, ValidationFailed
 from service.functions.registry import FunctionChanges
+from service.functions.registry_work import Share
 from service.functions.values import Canary, FunctionSpec, Split
 from service.settings import Settings
 from tests.service.control.functions import HASH, SIGNATURE, load, source, spec
@@ -72,7 +73,7 @@ async def test_the_same_again(control: Control) -> None:
 async def test_another_path_for_the_same_text(control: Control) -> None:
     """Is a change, and no version."""
     first = await load(control, "a")
-    await control.functions.stage(spec(), source("b"), SIGNATURE, BY, 5)
+    await control.functions.stage(spec(), source("b"), SIGNATURE, BY, Share(5))
     moved = await load(control, "a", path="/moved", method="POST", module="n")
     assert (moved.version, moved.created) == (1, False)
     assert moved.function.spec == spec(path="/moved", method="POST", module="n")
@@ -141,7 +142,7 @@ async def test_unloading(control: Control) -> None:
         control.functions.unload(HASH, "hello", BY),
         control.functions.rollback(HASH, "hello", BY),
         control.functions.set_canary(HASH, "hello", Split(1, 5), BY),
-        control.functions.stage(spec(), source("c"), SIGNATURE, BY, 5),
+        control.functions.stage(spec(), source("c"), SIGNATURE, BY, Share(5)),
     )
     for work in asked:
         with pytest.raises(NotFound, match=r"hello of .* was unloaded"):
@@ -217,19 +218,19 @@ async def test_a_canary(control: Control) -> None:
 async def test_a_new_version_as_a_canary(control: Control) -> None:
     """Never gets all calls before somebody says so."""
     await load(control, "a")
-    staged = await control.functions.stage(spec(), source("b"), '{"b":1}', BY, 5)
+    staged = await control.functions.stage(spec(), source("b"), '{"b":1}', BY, Share(5))
     assert (staged.version, staged.created, staged.function.version) == (2, True, 1)
     assert staged.function.canary == Canary(2, 5, source("b").digest, '{"b":1}')
-    more = await control.functions.stage(spec(), source("b"), "{}", BY, 50)
+    more = await control.functions.stage(spec(), source("b"), "{}", BY, Share(50))
     assert (more.version, more.created) == (2, False)
     assert more.function.canary == Canary(2, 50, source("b").digest, '{"b":1}')
     for wrong in (spec(path="/other"), spec(method="PUT")):
         with pytest.raises(Conflict, match="is served at GET /own/hello"):
-            await control.functions.stage(wrong, source("c"), SIGNATURE, BY, 5)
+            await control.functions.stage(wrong, source("c"), SIGNATURE, BY, Share(5))
     with pytest.raises(Conflict, match="version 1 is current"):
-        await control.functions.stage(spec(), source("a"), SIGNATURE, BY, 5)
+        await control.functions.stage(spec(), source("a"), SIGNATURE, BY, Share(5))
     with pytest.raises(ValidationFailed):
-        await control.functions.stage(spec(), source("c"), SIGNATURE, BY, 100)
+        await control.functions.stage(spec(), source("c"), SIGNATURE, BY, Share(100))
     assert await numbers(control) == [2, 1]
     promoted = await control.functions.rollback(HASH, "hello", BY, 2)
     assert (promoted.version, promoted.signature, promoted.canary) == (2, '{"b":1}', None)
@@ -320,7 +321,7 @@ async def test_versions_never_change(control: Control, statement: str) -> None:
 async def test_each_change_is_recorded(control: Control) -> None:
     """Who, what, which version came of it; also what was refused."""
     await load(control, "a")
-    await control.functions.stage(spec(), source("b"), SIGNATURE, BY, 5)
+    await control.functions.stage(spec(), source("b"), SIGNATURE, BY, Share(5))
     await control.functions.rollback(HASH, "hello", BY, 2)
     await control.functions.rollback(HASH, "hello", BY)
     await control.functions.set_canary(HASH, "hello", Split(2, 9), BY)
@@ -357,7 +358,7 @@ async def test_no_call_blocks_the_loop(control: Control, loop_guard: BlockBuster
 async def test_after_a_restart(control: Control, made: dict[str, str]) -> None:
     """Another process has what this one had."""
     await load(control, "a")
-    await control.functions.stage(spec(), source("b"), SIGNATURE, BY, 5)
+    await control.functions.stage(spec(), source("b"), SIGNATURE, BY, Share(5))
     await load(control, "c", "gone")
     await control.functions.unload(HASH, "gone", BY)
     async with open_control(Settings.from_env(made)) as other:
