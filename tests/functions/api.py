@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from tests.access.keyed import with_key
-from tests.service_process import Service, running_service
+from tests.access.keyed import Keyed, keyed_service, with_key
+from tests.service_process import Service
 
 STARGATE = "stargate-key-of-the-tests-0123456789"
 SECONDS = 2.0  # of a call, and of loading
@@ -23,7 +23,9 @@ MAX_RESULT = 512 * 1024
 QUEUE = 2  # calls that may wait for a contract, in each front
 FRONTS = 2
 MODULE = "agent"
+ALL = "the key that has every scope"
 SETTINGS = {
+    "LARS_PUBLIC": "none",
     "STARGATE_API_KEY": STARGATE,
     "LARS_MAX_EXEC_MS": str(int(SECONDS * 1000)),
     "LARS_MAX_CODE_BYTES": str(MAX_MODULE),
@@ -55,15 +57,29 @@ def hash_of(name: str) -> str:
 class Api:
     """The service, and a client whose requests go over one connection, and so to one front."""
 
-    service: Service
-    uploads: Path
+    keyed: Keyed
     client: httpx.Client
 
+    @property
+    def service(self) -> Service:
+        """The service itself."""
+        return self.keyed.service
+
+    @property
+    def uploads(self) -> Path:
+        """LARS_UPLOADS_DIR."""
+        return self.keyed.data / "uploads"
+
     def ask(
-        self, method: str, path: str, key: str | None = None, headers: Any = None, **options: Any
+        self, method: str, path: str, key: str | None = ALL, headers: Any = None, **options: Any
     ) -> httpx.Response:
-        """One request; without ``key`` as anybody."""
-        return self.client.request(method, path, headers={**with_key(key), **(headers or {})}, **options)
+        """One request; with None for ``key`` as anybody."""
+        sent = with_key(self.keyed.all if key == ALL else key)
+        return self.client.request(method, path, headers={**sent, **(headers or {})}, **options)
+
+    def client_of_its_own(self) -> httpx.Client:
+        """One with the key that has every scope, on a connection of its own; close it."""
+        return self.service.client(headers=with_key(self.keyed.all))
 
     def write(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request of who may change functions."""
@@ -135,6 +151,6 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
 
 @contextmanager
 def functions_service(directory: Path) -> Iterator[Api]:
-    """A service that has no key but STARGATE_API_KEY."""
-    with running_service(directory, SETTINGS) as service, service.client() as client:
-        yield Api(service, directory / "data" / "uploads", client)
+    """A service where nothing is public, with a key that has every scope, and STARGATE_API_KEY."""
+    with keyed_service(directory, **SETTINGS) as keyed, keyed.service.client() as client:
+        yield Api(keyed, client)

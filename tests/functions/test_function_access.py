@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.access.keyed import Keyed, id_of, keyed_service, with_key
-from tests.functions.api import ADD, MODULE, STARGATE, hash_of, load_body, own_path, value
+from tests.access.keyed import Keyed, id_of, with_key
+from tests.functions.api import ADD, MODULE, STARGATE, Api, hash_of, load_body, own_path, value
 
 HASH = hash_of(__name__)
 OWN = own_path(HASH, "add")
@@ -38,12 +37,9 @@ IDS = [f"{method} {path.replace(HASH, 'HASH')}" for _, method, path, _ in REQUES
 
 
 @pytest.fixture(scope="module")
-def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
-    """Two fronts, no public names, a key with every scope, and STARGATE_API_KEY."""
-    directory = tmp_path_factory.mktemp("access")
-    settings = {"LARS_PUBLIC": "none", "LARS_FRONTS": "2", "STARGATE_API_KEY": STARGATE}
-    with keyed_service(directory, **settings) as keyed:
-        yield keyed
+def keyed(api: Api) -> Keyed:
+    """The service, with its keys and its audit log."""
+    return api.keyed
 
 
 @pytest.fixture(scope="module")

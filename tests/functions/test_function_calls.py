@@ -187,7 +187,7 @@ def test_deadline(served: Api) -> None:
     contracts = [hash_of(f"{__name__} {name}") for name in names]
     for contract, name in zip(contracts, names, strict=True):
         served.serve(contract, MODULE, name, "say")
-    with ThreadPoolExecutor() as threads, served.service.client() as client:
+    with ThreadPoolExecutor() as threads, served.client_of_its_own() as client:
 
         def call(contract: str, name: str) -> httpx.Response:
             return client.get(f"/function/{contract}/{name}", params=names[name])
@@ -235,7 +235,7 @@ def test_whose_fault_it_is(served: Api, contract: str) -> None:
     with ThreadPoolExecutor(many) as threads:
 
         def call(_: int) -> httpx.Response:
-            with served.service.client() as client:
+            with served.client_of_its_own() as client:
                 return client.get(f"/function/{contract}/rest", params={"seconds": "0.2"})
 
         answers = [*threads.map(call, range(many))]
