@@ -26,7 +26,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.dynamic_api.asking import Step, ask, faults
-from scripts.dynamic_api.checks import Sandbox, all_checks, cleaning
+from scripts.dynamic_api.checks import all_checks, cleaning
+from scripts.dynamic_api.sandbox import Sandbox
 from scripts.test_api import DEFAULT_URL, KEY_VARIABLE, NOT_OFFERED
 
 KEY_VARIABLES = (KEY_VARIABLE, "STARGATE_API_KEY")

@@ -48,6 +48,16 @@ def numbered(numbers: list[int]) -> Predicate:
     return lambda value: isinstance(value, list) and [one.get("version") for one in value] == numbers
 
 
+def has(name: str) -> Predicate:
+    """An object with this member."""
+    return lambda value: isinstance(value, dict) and name in value
+
+
+def has_not(name: str) -> Predicate:
+    """An object without it, but with others."""
+    return lambda value: isinstance(value, dict) and value != {} and name not in value
+
+
 def is_null(value: object) -> bool:
     """Whether it is null."""
     return value is None

@@ -25,7 +25,7 @@ FRONTS = 2
 MODULE = "agent"
 ALL = "the key that has every scope"
 SETTINGS = {
-    "LARS_PUBLIC": "none",
+    "LARS_PUBLIC": "docs",
     "STARGATE_API_KEY": STARGATE,
     "LARS_MAX_EXEC_MS": str(int(SECONDS * 1000)),
     "LARS_MAX_CODE_BYTES": str(MAX_MODULE),
@@ -151,6 +151,6 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
 
 @contextmanager
 def functions_service(directory: Path) -> Iterator[Api]:
-    """A service where nothing is public, with a key that has every scope, and STARGATE_API_KEY."""
+    """A service where only documents are public, with a key that has every scope, and STARGATE_API_KEY."""
     with keyed_service(directory, **SETTINGS) as keyed, keyed.service.client() as client:
         yield Api(keyed, client)

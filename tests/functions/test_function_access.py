@@ -1,4 +1,4 @@
-"""Who may do what with functions, where nothing is public; and what is written down of it."""
+"""Who may do what with functions, where calls are not public; and what is written down of it."""
 
 from __future__ import annotations
 
