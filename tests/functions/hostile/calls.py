@@ -195,7 +195,7 @@ REACHING: Final = (
     Called("output", "def f():\n    for _ in range(100): print('x' * 10 ** 6)\n    return 1", 1),
     Called("own-builtins", "len = list = dict = int = isinstance = None\ndef f(): return [1]", [1]),
 )
-ENDLESS: Final[tuple[tuple[str, str, dict[str, object]], ...]] = (
+ENDLESS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     (
         "loop",
         "def f():\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass",

@@ -26,6 +26,18 @@ def path_of(name: str, function: str) -> str:
     return f"/of/{hash_of(name)[:16]}/{function.lower()}"
 
 
+def load_body(name: str, function: str = "f", **members: object) -> dict[str, object]:
+    """Of POST /load-function; ``members`` instead of the usual ones."""
+    return {
+        "visible_pixel_hash": hash_of(name),
+        "function_name": function,
+        "module_name": MODULE,
+        "endpoint_path": path_of(name, function),
+        "method": "POST",
+        **members,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """The service, and one client, whose connections are kept open. Contracts are called by names."""
@@ -43,15 +55,8 @@ class Served:
         return self.ask("PUT", f"/uploads/{hash_of(name)}/{module}.py", content=data)
 
     def load(self, name: str, function: str = "f", **members: object) -> httpx.Response:
-        """POST /load-function; ``members`` instead of the usual ones."""
-        body = {
-            "visible_pixel_hash": hash_of(name),
-            "function_name": function,
-            "module_name": MODULE,
-            "endpoint_path": path_of(name, function),
-            "method": "POST",
-        }
-        return self.ask("POST", "/load-function", json=body | members)
+        """POST /load-function."""
+        return self.ask("POST", "/load-function", json=load_body(name, function, **members))
 
     def bring(self, name: str, text: str | bytes, function: str = "f", **members: Any) -> httpx.Response:
         """Upload and load; what the load was answered."""

@@ -15,7 +15,7 @@ from tests.functions.hostile.modules import SERVED, Brought
 from tests.functions.hostile.served import MODULE, Served, hash_of, refusal, said
 from tests.sandbox_runtime.policy.policy_cases import unmark
 from tests.sandbox_runtime.policy.test_function_escapes import ATTACKS
-from tests.service_process import descendants
+from tests.supervisor.processes import children, process
 
 COUNTING = "n = 0\ndef f():\n    global n\n    n += 1\n    return n"
 T = TypeVar("T")
@@ -33,11 +33,9 @@ def neighbour(service: Served, request: pytest.FixtureRequest) -> Iterator[None]
     assert _serving(service) == before
 
 
-def _serving(service: Served) -> set[tuple[int, int]]:
+def _serving(service: Served) -> set[int]:
     """The supervisor's own children: fronts and zygotes."""
-    pid = service.keyed.service.pid
-    below = {child: descendants(child[0]) for child in descendants(pid)}
-    return below.keys() - set().union(*below.values())
+    return {child.pid for child in children(process(service.keyed.service.pid))}
 
 
 def names_of(rows: Iterable[Brought] | Iterable[Called]) -> list[str]:
@@ -67,7 +65,7 @@ def _brought(service: Served, name: str, row: Brought) -> tuple[object, ...]:
 
 def test_every_escape_that_the_judge_knows_is_refused_where_it_stands(service: Served) -> None:
     cases = {str(case.id): case.values for case in ATTACKS if not case.marks}
-    texts = {name: unmark(marked) for name, (marked, _) in cases.items()}
+    texts = {name: unmark(str(marked)) for name, (marked, _) in cases.items()}
     found = together(texts, lambda name: service.bring(f"escape-{name}", texts[name][0]).json())
     told = {name: (one["code"], one["rule"], one["line"]) for name, one in zip(texts, found, strict=True)}
     assert told == {name: ("policy_refused", cases[name][1], texts[name][1]) for name in texts}
