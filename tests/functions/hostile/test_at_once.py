@@ -1,6 +1,6 @@
 """A change of a function counts in every front with the next request, and costs none that is under way.
 
-LARS_AT_ONCE_LOADS (25) versions are loaded while clients call without a pause.
+LARS_AT_ONCE_LOADS (15) versions are loaded while clients call without a pause.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 from tests.access.keyed import code_on, connections_to_fronts, id_of
 from tests.functions.hostile.served import Served, hash_of, said
 
-LOADS = int(os.environ.get("LARS_AT_ONCE_LOADS", "25"))
+LOADS = int(os.environ.get("LARS_AT_ONCE_LOADS", "15"))
 CLIENTS_OF_EACH = 2
 Connections = Mapping[int, HTTPConnection]
 

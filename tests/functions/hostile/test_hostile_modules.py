@@ -119,11 +119,9 @@ def test_a_module_may_be_called_as_ours_are(service: Served) -> None:
     assert said(service.call("ours", row={"kind": "b"})) == (422, "validation_failed")
 
 
-@pytest.mark.parametrize(
-    "name", ["a.b", "../agent", "/agent", "a b", "", "class", "__", "a\0", "x" * 101, "\uff41"]
-)
-def test_what_a_module_may_not_be_called(name: str, service: Served) -> None:
-    assert said(service.load("ours", module_name=name)) == (422, "validation_failed")
+def test_what_a_module_may_not_be_called(service: Served) -> None:
+    for name in ("a.b", "../agent", "/agent", "a b", "", "class", "__", "a\0", "x" * 101, "\uff41"):
+        assert said(service.load("ours", module_name=name)) == (422, "validation_failed"), name
 
 
 def test_one_byte_too_many(service: Served) -> None:
