@@ -18,6 +18,7 @@ from sandbox_runtime.wire import WireError
 ParameterKind = Literal["positional", "keyword", "either", "varargs", "varkwargs"]
 End = Literal["ok", "caller_error", "function_error"]
 BODY = "body"  # what a wrong argument is called that is the whole of what came
+NO_FUNCTION = "no function"  # a Fault's type that no class of a module's can have for its name
 MAX_TEXT = 4096
 MAX_WRONG = 50
 MAX_PARAMETERS = 256

@@ -58,8 +58,9 @@ NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(
 RESERVED = Route("/{path:path}", resources.reserved, methods=list(resources.METHODS))
 RESOURCES = CatchAllRoute(resources.rest, resources.METHODS, NAMES, Scope.REST)
 ROUTES = (functions.OWN_PATHS, RESOURCES, *OWNED, RESERVED)
-# What no function's own path may begin with; /agent/hello may be one.
-TAKEN = NAMES - {"agent", "function"}
+# What no function's own path may begin with; /agent/hello may be one. What is well known (RFC 8615) speaks
+# for the whole host, to those who look there for who may link to it or have its certificates.
+TAKEN = NAMES - {"agent", "function"} | {".well-known"}
 
 
 # For an application that functions alone are served in, under the names that they have here.

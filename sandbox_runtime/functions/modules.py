@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Mapping
 
 from sandbox_runtime import policy
-from sandbox_runtime.function import Fault, Module
+from sandbox_runtime.function import NO_FUNCTION, Fault, Module
 from sandbox_runtime.functions.annotations import Forms
 from sandbox_runtime.functions.failure import fault_of, in_doubt
 from sandbox_runtime.functions.library import sha256
@@ -65,7 +65,7 @@ class Loaded:
     def _find(self, name: str) -> Function:
         if name.startswith("_") or not self._is_own(name):
             why = f"the module has no function {name[:100]!r} of its own that may be called"
-            raise Failed(Fault("NotFound", why), self.names())
+            raise Failed(Fault(NO_FUNCTION, why), self.names())
         try:
             return function_of(self.namespace[name], self.forms)
         except NotUsable as error:
@@ -102,22 +102,18 @@ class Modules:
             raise Failed(Fault("DigestMismatch", "the text is not that of the digest"))
         file = f"{module.name}.py"
         _judge(module)
-        made = types.ModuleType(module.name)
+        # What the library has keeps its name; that of a file no import statement can say.
+        name = module.name if sys.modules.get(module.name) is self._own.get(module.name) else file
+        made = types.ModuleType(name)
         vars(made)["__builtins__"] = own_builtins(module.policy)
         vars(made)["__file__"] = file
         code = _compiled(module, file)
-        before = sys.modules.get(module.name)
         # dataclasses and typing look a class's module up by its name.
-        sys.modules[module.name] = made
+        sys.modules[name] = self._own[name] = made
         try:
             exec(code, vars(made))  # noqa: S102 - judged just now, in the jail
         except BaseException as error:  # noqa: BLE001 - the module may raise anything
             raise Failed(fault_of(error, file), last=in_doubt(error)) from None
-        finally:
-            if before is not None and before is not self._own.get(module.name):
-                sys.modules[module.name] = before  # of the library, which goes on under its name
-            else:
-                self._own[module.name] = made
         return Loaded(made, file)
 
 

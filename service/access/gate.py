@@ -69,6 +69,11 @@ class Gate:
         """The control database is known to have changed, and cannot be read."""
         self.fresh_until = float("-inf")
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether that is so."""
+        return self.fresh_until == float("-inf")
+
     def admit(self, headers: Headers, address: str, need: Need) -> Principal:
         """Whom the request comes from. ``headers``: names in lower case; ``address``: the peer's, or the one
         that a trusted proxy tells. Unauthorized, ScopeMissing, ControlUnavailable, or BadRequest."""

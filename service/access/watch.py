@@ -9,6 +9,7 @@ While looks fail, the gate lets nobody in after a few seconds.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,6 +61,7 @@ class Watch:
         self._present = False
         self._failing = False
         self._looking = asyncio.Lock()
+        self._shared: asyncio.Task[bool] | None = None  # the look of all requests that wait for one
         self._looked = asyncio.Event()  # set at the end of the look that begins next
         self._read = -1  # the bulletin's number before the last look that told anything
 
@@ -97,16 +99,17 @@ class Watch:
         return self._bulletin.number != self._read
 
     async def catch_up(self) -> None:
-        """Look, if it is behind. When it cannot, the gate lets nobody in until a look has told something."""
-        if not self.behind:
-            return
-        async with self._looking:
-            if self.behind:
-                try:
-                    await self._look()
-                except ControlUnavailable as error:
-                    self._gate.doubt()
-                    self._tell(error)
+        """Return when it knows what was announced before this call. When it cannot within LONGEST_WAIT, the
+        gate lets nobody in until a look has told something, for which nobody waits: probes are answered."""
+        announced = self._bulletin.number
+        end = time.monotonic() + LONGEST_WAIT
+        while self._read < announced and not self._gate.in_doubt:
+            if self._shared is None or self._shared.done():
+                self._shared = asyncio.create_task(self._try_look())
+            look = self._shared
+            await asyncio.wait((look,), timeout=max(0.0, end - time.monotonic()))
+            if not (look.done() and look.result()):
+                self._gate.doubt()
 
     async def changed(self) -> None:
         """This front has changed something: all fronts are to know it before they serve another request."""
@@ -117,6 +120,16 @@ class Watch:
         """Return when a look that began after this call is over, even if it failed: what was committed before
         the request came is known then. No later than LONGEST_WAIT, and than the caller leaves."""
         await wait_aside(scope, self._looked, LONGEST_WAIT)
+
+    async def _try_look(self) -> bool:
+        """Whether it told anything."""
+        try:
+            async with self._looking:
+                await self._look()
+        except ControlUnavailable as error:
+            self._tell(error)
+            return False
+        return True
 
     async def _look(self) -> None:
         looked, self._looked = self._looked, asyncio.Event()

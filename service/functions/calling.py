@@ -76,8 +76,7 @@ async def _chosen(functions: Functions, called: Called) -> tuple[int, str]:
         return drawn(function, random.random() if function.canary else 0.0)  # noqa: S311 - no secret
     if number == function.version:
         return number, function.digest
-    version = await functions.modules.version(function, number)
-    return number, version.digest
+    return number, await functions.modules.digest(function, number)
 
 
 def _error_of(outcome: Outcome, body: bytes | None) -> LarsError:

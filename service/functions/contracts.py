@@ -6,13 +6,16 @@ globals is there again. It may go at any time: nothing of a function is anywhere
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sandbox_runtime.domain import Contract
 from sandbox_runtime.function import ContractBinding, Fault, Inspection, Invocation, Module
-from service.errors import FunctionFailed, FunctionTimeout, WorkerLost
+from service.errors import FunctionFailed, FunctionTimeout, QueueTimeout, WorkerLost
 from service.functions.call import Answer, ContractWorker
 from service.functions.home import open_home
 from service.pool.dialogue import NotTaken
@@ -23,8 +26,10 @@ from service.pool.shares import EXEMPT
 from service.sessions.storage import in_storage
 from service.settings import Settings
 
-_LATE = "the function ran past the deadline (LARS_MAX_EXEC_MS) and was ended, with all that its module kept"
+INSPECTIONS: Final = 4
+"""Modules that may be looked at at once; workers for them come on top of those of contracts."""
 
+_LATE = "the function ran past the deadline (LARS_MAX_EXEC_MS) and was ended, with all that its module kept"
 _ENDED = "it ended the process that it ran in, with all that its module kept"
 
 
@@ -71,6 +76,7 @@ class Contracts:
         self._limits = limits
         size = LendingSize(limits.workers, limits.queue, limits.rest, "contract")
         self._lending = Lending(workers, size, self._bind, _contract)
+        self._inspecting = asyncio.Semaphore(INSPECTIONS)
 
     async def call(
         self, contract: Contract, module: Module, call: Invocation, deadline: float, spent: Spent
@@ -105,12 +111,27 @@ class Contracts:
         self, contract: Contract, module: Module, function: str, deadline: float, spent: Spent
     ) -> Inspection:
         """Judge the module and run it in a worker of its own, which then ends. What it does to that worker
-        is its own fault. Raises QueueTimeout, Overloaded, NotReady, and WorkerLost when
-        its zygote died."""
+        is its own fault. INSPECTIONS at once, so that modules that do not end keep no contract from a worker;
+        to wait for its turn takes nothing from its own time. Raises QueueTimeout, Overloaded, NotReady, and
+        WorkerLost when its zygote died."""
+        seconds = deadline - time.monotonic()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._inspecting.acquire()
+        except TimeoutError as error:
+            raise QueueTimeout from error
+        try:
+            return await self._inspect(contract, (module, function), time.monotonic() + seconds, spent)
+        finally:
+            self._inspecting.release()
+
+    async def _inspect(
+        self, contract: Contract, what: tuple[Module, str], deadline: float, spent: Spent
+    ) -> Inspection:
         worker = await self._bind(_Seat(contract, 0), deadline)
         try:
             with worker.until(deadline):
-                return await worker.inspect(module, function, spent)
+                return await worker.inspect(*what, spent)
         except TimeoutError:
             return Inspection(error=Fault("TimeoutError", "importing the module did not end in time"))
         except NotTaken as error:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import orjson
 
 from sandbox_runtime.domain import Contract
-from sandbox_runtime.function import Inspection, Module, Signature
+from sandbox_runtime.function import NO_FUNCTION, Inspection, Module, Signature
 from service.access.principal import Actor
 from service.control.control import Control
 from service.control.seals import Event
@@ -23,8 +23,6 @@ from service.functions.sources import Source, source_of
 from service.functions.values import FunctionSpec
 from service.policy_refusal import policy_refused
 from service.pool.job import Spent
-
-_NOT_THERE = "NotFound"  # what a worker says of a function that its module has not
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def _why_not(found: Inspection, spec: FunctionSpec) -> RequestError:
     fault = found.error
     if fault is None:
         return ModuleFailed("Unknown", "it was not said why", None, None)
-    if fault.type == _NOT_THERE:
+    if fault.type == NO_FUNCTION:
         has = f"it has {', '.join(found.names)[:500]}" if found.names else "it has none"
         return NotFound(f"{spec.module}.py has no function {spec.name} that may be called; {has}")
     return ModuleFailed(fault.type, fault.message, fault.line, fault.parameter)

@@ -1,4 +1,4 @@
-"""The texts of modules that are called, and the signatures of old versions, as one front keeps them.
+"""The texts of modules that are called, and the digests of old versions, as one front keeps them.
 
 A version never changes, so what is kept is never wrong; what was not used for long is read again.
 """
@@ -25,7 +25,7 @@ class Modules:
         self._max_code = max_code
         self._texts: OrderedDict[tuple[str, str], Module] = OrderedDict()
         self._size = 0
-        self._versions: OrderedDict[tuple[str, str, int], Version] = OrderedDict()
+        self._digests: OrderedDict[tuple[str, str, int], str] = OrderedDict()
 
     async def module(self, digest: str, name: str) -> Module:
         """The module of this digest, under this name."""
@@ -38,15 +38,15 @@ class Modules:
         self._keep(module)
         return module
 
-    async def version(self, function: Function, number: int) -> Version:
-        """One of a function's. NotFound."""
+    async def digest(self, function: Function, number: int) -> str:
+        """Of one of its versions. NotFound."""
         key = function.spec.hash, function.spec.name, number
-        known = self._versions.get(key)
+        known = self._digests.get(key)
         if known is None:
-            known = await self._find(function, number)
-            if len(self._versions) >= _MAX_VERSIONS:
-                self._versions.popitem(last=False)
-            self._versions[key] = known
+            known = (await self._find(function, number)).digest
+            if len(self._digests) >= _MAX_VERSIONS:
+                self._digests.popitem(last=False)
+            self._digests[key] = known
         return known
 
     async def _find(self, function: Function, number: int) -> Version:

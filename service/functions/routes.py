@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from starlette._utils import get_route_path
+from starlette.requests import Request
 from starlette.routing import Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access.scopes import Scope as KeyScope
 from service.errors import MethodNotAllowed
@@ -37,7 +38,7 @@ class FunctionsRoute(KeyedRoute):
     """The functions' own paths, by one look into a table. Comes before a catch-all."""
 
     def __init__(self) -> None:
-        super().__init__("/{endpoint_path:path}", call_own, GET, CALL)
+        super().__init__("/{endpoint_path:path}", _call_own, GET, CALL)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Any method matches, so that a path is the function's for all of them."""
@@ -49,9 +50,14 @@ class FunctionsRoute(KeyedRoute):
         return Match.FULL, {"endpoint": self.endpoint, "path_params": {}, "function": function}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Through the passage. MethodNotAllowed."""
-        _check_method(scope["method"], scope["function"])
+        """Through the passage, whatever the method: who may call none is not told that there is one."""
         await self.through_passage(scope, receive, send)
+
+
+async def _call_own(request: Request) -> ASGIApp:
+    """MethodNotAllowed."""
+    _check_method(request.method, request.scope["function"])
+    return await call_own(request)
 
 
 def _check_method(method: str, function: Function) -> None:

@@ -17,8 +17,9 @@ from sandbox_runtime.domain import Contract
 from sandbox_runtime.function import Fault, Inspection, Invocation, Module, WrongArgument
 from sandbox_runtime.layers import Layer
 from service.errors import LarsError
-from service.functions.contracts import ContractLimits, Contracts, contract_limits
+from service.functions.contracts import INSPECTIONS, ContractLimits, Contracts, contract_limits
 from service.pool.job import Spent
+from service.pool.lending import SPARE_WORKERS
 from service.pool.local import local_sandbox
 from service.pool.pool import Pool, PoolSize
 from service.settings import Settings
@@ -86,9 +87,13 @@ class ContractRoom:
 
     def inspect_module(self, module: Module, function: str, seconds: float) -> Inspection:
         """The same of a module that is made already."""
+        return self.start_inspection(module, function, seconds).result(50)
+
+    def start_inspection(self, module: Module, function: str, seconds: float) -> Future[Inspection]:
+        """The same beside what comes next."""
         deadline = time.monotonic() + seconds
         work = self.contracts.inspect(contract_of("inspected"), module, function, deadline, self.spent)
-        return self._thread.call(work)
+        return self._thread.start(work)
 
     def home(self, name: str) -> Path:
         """The contract's directory, which is made."""
@@ -136,7 +141,7 @@ def contract_room(
 async def _open(stack: AsyncExitStack, limits: ContractLimits, without: tuple[Layer, ...]) -> Contracts:
     spec = spec_without(without)
     sandbox = await stack.enter_async_context(local_sandbox(spec, PoolSize(idle=1, workers=4, queue=16)))
-    size = PoolSize(idle=2, workers=limits.workers + 2, queue=16)
+    size = PoolSize(idle=2, workers=limits.workers + SPARE_WORKERS + INSPECTIONS, queue=16)
     contracts = Contracts(Pool(size, prove_first=False, by_shares=False), limits)
     stack.push_async_callback(contracts.close)
     sandbox.attach(contracts.workers, "contract")

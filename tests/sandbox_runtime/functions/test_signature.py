@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sandbox_runtime.function import Inspection, Outcome, Parameter
+from sandbox_runtime.function import NO_FUNCTION, Inspection, Outcome, Parameter
 from tests.sandbox_runtime.functions.loaded import Mod
 
 KINDS = """
@@ -142,7 +142,7 @@ def test_functions_are_those_that_the_module_defines() -> None:
     names = module.inspect("sqrt").names
     assert names == ("f", "alias", "kept", "twice", "doubled")
     for name in ("sqrt", "dedent", "C", "value", "_private", "none", "__init__"):
-        assert module.fault(name).type == "NotFound"
+        assert module.fault(name).type == NO_FUNCTION
     assert (module.value("kept", {"x": 1}), module.value("doubled", {"x": 2})) == (1, 4)
     assert module.signature("doubled").parameters[0].schema == INT
 

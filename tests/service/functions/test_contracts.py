@@ -12,6 +12,8 @@ import pytest
 
 from sandbox_runtime.domain import Contract
 from sandbox_runtime.function import Fault
+from service.errors import QueueTimeout
+from service.functions.contracts import INSPECTIONS
 from service.functions.home import open_home
 from tests.isolation.contract_worker import ContractRoom, Said, contract_of, contract_room, module_of
 from tests.support import wait_until
@@ -141,6 +143,21 @@ def test_cpu_time_is_charged(room: ContractRoom) -> None:
     before = room.spent.cpu
     room.call("burn", burn.replace("0.2", "9"), seconds=0.2)
     assert 0 < room.spent.cpu - before < 1.0
+
+
+def test_inspections_keep_no_contract_from_its_worker(tmp_path: Path) -> None:
+    """However many modules do not end. Who must wait for his turn has all of his time, or is told."""
+    endless, short = module_of("while True: pass"), module_of("def f(): ...")
+    with contract_room(tmp_path, workers=2) as room:
+        together = [room.start_inspection(endless, "f", 1.0) for _ in range(12)]
+        assert [room.call(name, "def f(): return 1") for name in ("one", "two", "three")] == [Said(1)] * 3
+        assert not any(each.done() for each in together)
+        assert room.start_inspection(short, "f", 10.0).result(20).signature is not None
+        ends = [each.exception(20) or each.result().error for each in together]
+    late = [end for end in ends if isinstance(end, QueueTimeout)]
+    assert len(late) >= len(together) - 2 * INSPECTIONS
+    assert {end.type for end in ends if isinstance(end, Fault)} == {"TimeoutError"}
+    assert len(late) + sum(isinstance(end, Fault) for end in ends) == len(together)
 
 
 def test_an_inspection_has_a_worker_of_its_own(room: ContractRoom) -> None:
