@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -25,8 +26,10 @@ from service.state import ServiceState, state_of
 
 _MAX_REQUEST = 16 * 1024
 _PAGE = 1000
-_MAX_PAGE = 10_000
+_ROOM = 4 << 20  # bytes of a page
+_SLICE = 50  # functions: a millisecond
 _STATS = "stats"
+Figures = dict[tuple[str, str], dict[int, View]]
 
 
 async def load_function(request: Request) -> Response:
@@ -67,14 +70,14 @@ async def unload_function(request: Request) -> Response:
 async def list_functions(request: Request) -> Response:
     """GET /list-functions. Figures, where they are asked for, lack other fronts' last second."""
     state = state_of(request)
-    limit, after = read_page(request.query_params, _PAGE, _MAX_PAGE, (_STATS,))
-    page = page_of(state.functions.table.all(), limit, after)
-    if _wants_stats(request):
-        shown = await _with_figures(state, page)
-    else:
-        shown = [function_view(function) for function in page]
-    following = name_of(page[-1]) if len(page) == limit else None
-    return _json({"functions": shown, "count": len(page), "next": following})
+    limit, after = read_page(request.query_params, _PAGE, _PAGE, (_STATS,))
+    functions = state.functions.table.all()
+    page = page_of(functions, limit, after)
+    figures = await _figures(state, page) if _wants_stats(request) else None
+    shown = await _shown(page, figures)
+    last = page[len(shown) - 1] if shown else None
+    following = None if last is None or last is functions[-1] else name_of(last)
+    return _json({"functions": shown, "count": len(shown), "next": following})
 
 
 def _wants_stats(request: Request) -> bool:
@@ -84,13 +87,29 @@ def _wants_stats(request: Request) -> bool:
     return wanted == "true"
 
 
-async def _with_figures(state: ServiceState, page: Sequence[Function]) -> list[View]:
+async def _figures(state: ServiceState, page: Sequence[Function]) -> Figures:
     control, meter = state.control, state.functions.meter
     await meter.write(control.figures)  # so that a caller finds their own calls
-    figures: dict[tuple[str, str], dict[int, View]] = {}
+    figures: Figures = {}
     for key, tally in (await control.figures.of_many(map(_sorted_by, page))).items():
         figures.setdefault((key.hash, key.name), {})[key.version] = tally_view(tally)
-    return [function_view(function, figures.get(_sorted_by(function), {})) for function in page]
+    return figures
+
+
+async def _shown(page: Sequence[Function], figures: Figures | None) -> list[orjson.Fragment]:
+    """As many of the page as an answer has room for, at least one; other requests are served in between."""
+    shown: list[orjson.Fragment] = []
+    room = _ROOM
+    for function in page:
+        versions = None if figures is None else figures.get(_sorted_by(function), {})
+        text = orjson.dumps(function_view(function, versions))
+        room -= len(text)
+        if room < 0 and shown:
+            break
+        shown.append(orjson.Fragment(text))
+        if len(shown) % _SLICE == 0:
+            await asyncio.sleep(0)
+    return shown
 
 
 async def upload(request: Request) -> Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from typing import Final
 
 import orjson
 
@@ -23,6 +24,8 @@ from service.functions.sources import Source, source_of
 from service.functions.values import FunctionSpec
 from service.policy_refusal import policy_refused
 from service.pool.job import Spent
+
+MAX_SIGNATURE: Final = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,10 @@ async def load(functions: Functions, control: Control, order: Order, spent: Spen
     spec = wanted.spec
     try:
         source = source_of(await functions.uploads.read(spec.hash, spec.module))
-        signature = await _inspect(functions, spec, source, spent)
+        text = _told(await _inspect(functions, spec, source, spent))
     except RequestError as error:
         await control.audit.append(_refused(spec, by, error))
         raise
-    text = orjson.dumps(asdict(signature)).decode()
     if wanted.canary_weight is None:
         return await control.functions.load(spec, source, text, by, order.if_match)
     share = Share(wanted.canary_weight, order.if_match)
@@ -59,6 +61,17 @@ async def _inspect(functions: Functions, spec: FunctionSpec, source: Source, spe
     if found.signature is None:
         raise _why_not(found, spec)
     return found.signature
+
+
+def _told(signature: Signature) -> str:
+    """As JSON, which lists and documents repeat. ModuleFailed when it is too long for that."""
+    text = orjson.dumps(asdict(signature))
+    if len(text) > MAX_SIGNATURE:
+        said = (
+            f"parameters, defaults and docstring take {len(text)} bytes as JSON, the limit is {MAX_SIGNATURE}"
+        )
+        raise ModuleFailed("SignatureError", f"{said}; shorten them", signature.line or None, None)
+    return text.decode()
 
 
 def _why_not(found: Inspection, spec: FunctionSpec) -> RequestError:

@@ -44,8 +44,10 @@ class FunctionsRoute(KeyedRoute):
         """Any method matches, so that a path is the function's for all of them."""
         if scope["type"] != "http":
             return Match.NONE, {}
-        function = functions_of(scope).table.at(get_route_path(scope).removesuffix("/"))
-        if function is None:
+        path = get_route_path(scope)
+        function = functions_of(scope).table.at(path.removesuffix("/"))
+        # A name that was free when the function was loaded may be the service's own since.
+        if function is None or path.split("/", 2)[1] in scope["app"].state.names:
             return Match.NONE, {}
         return Match.FULL, {"endpoint": self.endpoint, "path_params": {}, "function": function}
 

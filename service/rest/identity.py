@@ -20,9 +20,8 @@ _FORM = "1 to 128 of A-Z a-z 0-9 . _ ~ -"
 
 
 def has_session(request: Request) -> bool:
-    """Whether the caller says whose session it is, and may use it."""
-    principal = principal_of(request)
-    return Scope.REST in principal.scopes and (HEADER in request.headers or principal.name != ANONYMOUS)
+    """Whether the caller names one, and may use it."""
+    return HEADER in request.headers and Scope.REST in principal_of(request).scopes
 
 
 def session_of(request: Request, default: str | None = None) -> Session:

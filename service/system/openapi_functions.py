@@ -47,7 +47,7 @@ def function_paths() -> Json:
         "/list-functions": {
             "get": {
                 "parameters": [
-                    *_page(10_000),
+                    *_page(1000),
                     _query("stats", _YES_OR_NO, "With the figures of each version."),
                 ],
                 **_operation("listFunctions", "The functions that are served.", (400, 503)),

@@ -65,7 +65,7 @@ def test_all_pass_with_a_directory(api: Api) -> None:
 
 def paths(api: Api) -> list[str]:
     """The endpoint_path of every function that is loaded."""
-    return [one["endpoint_path"] for one in value(api.ask("GET", "/list-functions?limit=10000"))["functions"]]
+    return [one["endpoint_path"] for one in value(api.ask("GET", "/list-functions?limit=1000"))["functions"]]
 
 
 def test_where_modules_do_not_arrive(api: Api, tmp_path: Path) -> None:

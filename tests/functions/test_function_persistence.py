@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
@@ -65,6 +66,17 @@ def kill_all(service: Service) -> None:
     wait_until(lambda: not any(member.lives for member in members), "the end of all processes")
 
 
+def move_by_hand(database: Path, path: str) -> None:
+    """A function at a path that is the service's own: it may have been loaded when that was free."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE lars_revision SET number = number + 1")
+        connection.execute(
+            "UPDATE lars_functions SET path = ?, revision = (SELECT number FROM lars_revision) "
+            "WHERE name = 'other' AND loaded",
+            (path,),
+        )
+
+
 def test_functions_outlive_the_service(tmp_path: Path) -> None:
     """Killed without a warning, and then stopped in order: each time all are back, and answer, though what
     was uploaded is gone."""
@@ -78,6 +90,11 @@ def test_functions_outlive_the_service(tmp_path: Path) -> None:
         assert service.stop() == 0
     with serving(tmp_path, **SETTINGS) as service, httpx.Client(base_url=service.url) as client:
         after_a_stop = told(client)
+        move_by_hand(tmp_path / "data" / "control.db", "/health")
+        wait_until(lambda: "/health" in client.get("/list-functions").text, "what was changed by hand")
+        assert client.get("/health").json() == {"status": "healthy"}
+        assert client.post("/health").status_code == 405
+        assert client.post(f"/function/{HASH}/other").json() == "other"
     assert after_a_kill == before
     assert after_a_stop == before
     assert not (tmp_path / "data" / "uploads").exists()

@@ -93,6 +93,7 @@ def test_what_is_blocked(api: Api, contract: str, text: str, line: int, construc
         ("def f(:\n", {"type": "SyntaxError", "line": 1}),
         ("x = 1\nx / 0\ndef f(): pass\n", {"type": "ZeroDivisionError", "line": 2}),
         ("class A: pass\ndef f(a: A): pass\n", {"parameter": "a"}),
+        ("def f(a: list[int] = [0] * 40_000): pass\n", {"type": "SignatureError", "line": 1}),
     ],
 )
 def test_what_fails_when_it_is_loaded(api: Api, contract: str, text: str, about: dict[str, Any]) -> None:
