@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from service.errors import Overloaded, QueueTimeout
 from service.pool.pool import Pool
+from service.pool.turn import Turn
 
 SPARE_WORKERS = 2  # kept ready for domains to come, once there has been one
 
@@ -50,7 +51,7 @@ class LendingSize:
 class Place(Generic[W]):
     """One domain's: whose turn it is, and its worker."""
 
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turn: Turn = field(default_factory=Turn)
     worker: W | None = None
     waiting: int = 0
     used: float = 0.0
@@ -85,11 +86,7 @@ class Lending(Generic[K, W]):
             raise Overloaded(f"{place.waiting} requests of this {self._size.what} wait already")
         place.waiting += 1
         try:
-            if place.turn.locked():
-                async with asyncio.timeout(deadline - time.monotonic()):
-                    await place.turn.acquire()
-            else:
-                await place.turn.acquire()  # at once
+            await place.turn.acquire(deadline)
         except TimeoutError as error:
             raise QueueTimeout from error
         finally:
