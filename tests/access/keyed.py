@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -55,20 +56,51 @@ def with_key(key: str | None) -> dict[str, str]:
     return {} if key is None else {"X-API-Key": key}
 
 
+class Lines:
+    """Connections to the fronts of a service, which closes those that have been idle for long."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._stack = ExitStack()
+        self._open: dict[int, HTTPConnection] = {}
+
+    def open(self) -> Mapping[int, HTTPConnection]:
+        """One to each front, by its process id: those that were opened before, if none was closed."""
+        if not self._open or any(is_closed(connection) for connection in self._open.values()):
+            self.close()
+            self._open = connections_to_fronts(self._service, self._stack)
+        return self._open
+
+    def close(self) -> None:
+        """All of them."""
+        self._stack.close()
+        self._open = {}
+
+
+def is_closed(connection: HTTPConnection) -> bool:
+    """Whether the other end is: nothing else can be read while no answer is due."""
+    return connection.sock is None or bool(select.select([connection.sock], [], [], 0)[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A running service, its data root, a key with every scope, and a connection to each front."""
+    """A running service, its data root, a key with every scope, and connections to its fronts."""
 
     service: Service
     data: Path
     all: str
-    fronts: Mapping[int, HTTPConnection]
+    lines: Lines
 
     def key(self, **fields: object) -> str:
         """One more, with these members of POST /_/keys."""
         made = self.ask(self.all, "/_/keys", "POST", json={"name": "a caller", "env": "prod", **fields})
         assert made.status_code == 201, made.text
         return str(made.json()["key"])
+
+    @property
+    def fronts(self) -> Mapping[int, HTTPConnection]:
+        """A connection to each front, by its process id."""
+        return self.lines.open()
 
     def settled(self, key: str, code: str) -> None:
         """Within a second every front answers this key with this code."""
@@ -108,7 +140,7 @@ def keyed_service(directory: Path, **settings: str) -> Iterator[Keyed]:
     data = directory / "data"
     key = make_key(data, "--scope", "*", **settings)
     with running_service(directory, settings) as service, ExitStack() as stack:
-        yield Keyed(service, data, key, connections_to_fronts(service, stack))
+        yield Keyed(service, data, key, stack.enter_context(closing(Lines(service))))
 
 
 def connections_to_fronts(service: Service, stack: ExitStack) -> dict[int, HTTPConnection]:

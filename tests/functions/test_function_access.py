@@ -92,6 +92,7 @@ def test_a_change_counts_in_every_front(keyed: Keyed) -> None:
             found.add((answer.status, str(body if answer.status == 200 else body["code"])))
         return found
 
+    assert len(keyed.fronts) == 2
     for number in range(3):
         upload(keyed, contract, ADD.replace("a + b", f"a + b + {number}"))
         assert load(keyed, contract, "add").status_code == 200
