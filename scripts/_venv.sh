@@ -79,7 +79,10 @@ require_libseccomp() {
 
 # Only a directory that is ours or empty: a mistyped LARS_VENV must not cost anyone a directory.
 claim_directory() {
-    if [[ -e $venv && ! -d $venv/.lars && -n $(ls -A "$venv") ]]; then
+    local found
+    found=$(ls -A "$venv" 2>/dev/null) || true
+    # Looked for last: what was found may be what another command has begun just now.
+    if [[ -n $found && ! -d $venv/.lars ]]; then
         die "$venv was not made by these scripts: remove it, or set LARS_VENV to another directory."
     fi
     { mkdir -p "$venv/.lars" && : >>"$venv/.lars/lock"; } 2>/dev/null ||

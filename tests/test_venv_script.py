@@ -200,7 +200,8 @@ def test_two_first_starts_at_once_set_up_once(checkout: Checkout) -> None:
     """Both end well; the second finds what the first has made."""
     with checkout.begin() as one, checkout.begin() as other:
         (out, err), (other_out, other_err) = one.communicate(), other.communicate()
-    assert (one.returncode, other.returncode, out, other_out) == (0, 0, "['serve'] []\n", "['serve'] []\n")
+    assert (one.returncode, other.returncode) == (0, 0), (err, other_err)
+    assert (out, other_out) == ("['serve'] []\n", "['serve'] []\n")
     assert (err + other_err).count("setting up") == 1
 
 
