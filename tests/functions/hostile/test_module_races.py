@@ -20,6 +20,7 @@ import pytest
 from tests.functions.hostile.served import MODULE, Served, hash_of, path_of, said
 
 LOADS = int(os.environ.get("LARS_RACE_LOADS", "40"))
+ROUNDS = 25
 LOADERS = 4
 FILE = f"{MODULE}.py"
 GOOD = tuple(f"def f(): return {number}\n" + "#" * number * 1000 for number in range(3))
@@ -105,7 +106,10 @@ def test_what_was_judged_is_what_runs(way: str, service: Served) -> None:
         found[_judged(service, way, answer)] += 1
 
     with at_work(getattr(writer, way)) as turns, ThreadPoolExecutor(LOADERS) as pool:
-        list(pool.map(load, range(LOADS)))
+        for _ in range(ROUNDS):  # a writer may be between two steps for most of the time
+            list(pool.map(load, range(LOADS)))
+            if len(found) > 1:
+                break
     assert turns[0] > LOADS  # the writer was no slower than those who load
     assert found.keys() <= {*REFUSALS, "served"}
     assert len(found) > 1, found  # the file was not always the same
