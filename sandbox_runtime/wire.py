@@ -71,6 +71,9 @@ class Kind(IntEnum):
     REPLY = 19
     INSPECTION = 20
     OUTCOME = 21
+    ASK = 32
+    FORGET = 33
+    ANSWER = 34
 
 
 class WireError(ValueError):

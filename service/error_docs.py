@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service import errors
-from service.errors import KINDS, STORE_KINDS, LarsError
+from service.errors import KINDS, PLANNER_KINDS, STORE_KINDS, LarsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,12 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Send the request again after `retry_after` seconds; the operator looks after `LARS_RATE_STORE`.",
         ("retry_after",),
     ),
+    errors.PlanPending: Advice(
+        "A language model is writing the plan for requests of this shape, and was not done in time. "
+        "Nothing ran.",
+        "Send the request again after `retry_after` seconds: the plan is kept when it is there.",
+        ("retry_after",),
+    ),
     errors.NotReady: Advice(
         "`GET /readyz`: no worker has run a program yet, or all are lost. Else: the service is stopping.",
         "Send the request again after `retry_after` seconds; `GET /readyz` says when it is of use.",
@@ -205,6 +211,30 @@ STORE_ADVICE: Mapping[str, str] = {
     "session_busy": "Another process writes to the session; send the request again.",
     "session_unusable": "The session cannot be opened; the operator finds the reason in the log.",
     "quota_exceeded": "Delete records, or have `LARS_SESSION_QUOTA` raised.",
+}
+
+PLANNER_ADVICE: Mapping[str, str] = {
+    "llm_refused": "The model declined to write it; say what you want in another way.",
+    "llm_request_budget": "It would take more tokens than `LARS_LLM_REQUEST_TOKENS`, or than the key has "
+    "left today; ask for less.",
+    "llm_bad_reply": "The model wrote nothing that can be run, twice; ask in another way, or another model.",
+    "llm_failed": "The provider answered 500 or above, more than once; send the request again later.",
+    "llm_host_refused": "The operator adds the host to `LARS_SANDBOX_LLM_ALLOWED_HOSTS`, if it is meant.",
+    "llm_malformed": "What answered is no such provider: the operator looks at its base URL.",
+    "llm_model_unknown": "The operator sets `LARS_LLM_MODEL` to a model that the key may use.",
+    "llm_request_refused": "Ask for less, or with less code; the log has the provider's reason.",
+    "llm_truncated": "Ask for less, or have `LARS_LLM_MAX_OUTPUT_TOKENS` raised.",
+    "llm_unauthorized": "The operator corrects the provider's key.",
+    "llm_unreachable": "The operator looks after network, name resolution and the provider's base URL.",
+    "llm_day_budget": "The service has used `LARS_LLM_DAY_TOKENS`; it goes on with the next UTC day.",
+    "llm_overloaded": "Send the request again after `retry_after` seconds.",
+    "llm_rate_limited": "Send the request again after `retry_after` seconds.",
+    "llm_spend_limit": "The operator pays, or raises the limit, at the provider.",
+    "llm_unavailable": "The provider has failed so often that it is left alone; send it again after "
+    "`retry_after` seconds.",
+    "planner_not_configured": "The operator sets what `detail` names; all that needs no model works.",
+    "planner_unavailable": "The planner's process is being started again; send the request again.",
+    "llm_timeout": "The model did not answer within `LARS_LLM_TIMEOUT`; ask for less, or again.",
 }
 
 _INTRODUCTION = """\
@@ -240,6 +270,13 @@ Of the store of a session:
 |---|---|---|
 """
 
+_PLANNER_INTRODUCTION = """
+Of language models, where a request needs one:
+
+| code | status | what it means and what to do |
+|---|---|---|
+"""
+
 
 def render_markdown() -> str:
     """The text of ``docs/errors.md``."""
@@ -247,7 +284,11 @@ def render_markdown() -> str:
     store = "".join(
         f"| `{kind.code}` | {kind.status} | {STORE_ADVICE[kind.code]} |\n" for kind in STORE_KINDS.values()
     )
-    return _INTRODUCTION + rows + _STORE_INTRODUCTION + store
+    planner = "".join(
+        f"| `{kind.code}` | {kind.status} | {PLANNER_ADVICE[kind.code]} |\n"
+        for kind in PLANNER_KINDS.values()
+    )
+    return _INTRODUCTION + rows + _STORE_INTRODUCTION + store + _PLANNER_INTRODUCTION + planner
 
 
 def _row(error_class: type[LarsError]) -> str:

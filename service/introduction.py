@@ -12,6 +12,7 @@ import orjson
 
 from sandbox_runtime.domain import WORKER_KINDS
 from sandbox_runtime.layers import states_from_json
+from sandbox_runtime.planning import Standing
 from service.pool.channel import Channel
 from service.state import ServiceState
 from service.supervisor.guest import MESSAGE_BYTES
@@ -26,6 +27,7 @@ class Introduction:
         self._state = state
         self._on_end = on_end
         self._over = False
+        self._connecting: set[asyncio.Task[None]] = set()
 
     def attach(self) -> None:
         """Listen, say hello, and tell from now on of each zygote whether a program runs in it."""
@@ -68,8 +70,17 @@ class Introduction:
             self._state.pool.retire(body["id"])
             self._state.sessions.retire(body["id"])
             self._state.functions.contracts.retire(body["id"])
+        elif body["t"] == "planner":
+            self._meet_planner(body, descriptors)
         elif body["t"] == "hopeless":
             self.why = str(body["why"])
+
+    def _meet_planner(self, body: dict[str, object], descriptors: list[int]) -> None:
+        (end,) = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+        connecting = self._state.planning.line.connect(end, Standing.from_wire(body))
+        task = asyncio.get_running_loop().create_task(connecting)
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
 
     def _meet(self, body: dict[str, object], ends: list[socket.socket]) -> None:
         state = self._state

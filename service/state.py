@@ -28,6 +28,9 @@ from service.functions.table import FunctionTable
 from service.functions.uploads import Uploads
 from service.limits.limiter import Limiter
 from service.limits.store import Store
+from service.planning.allowance import Allowance
+from service.planning.line import Line
+from service.planning.planning import Planning
 from service.pool.lending import SPARE_WORKERS
 from service.pool.pool import Pool, PoolSize
 from service.rest.builtin import BuiltinPlanner
@@ -60,6 +63,7 @@ class ServiceState:
     sessions: Sessions
     functions: Functions
     planner: Planner
+    planning: Planning
     plans: PlanCache
     passage: Passage
     opened: Control | None = None
@@ -95,6 +99,7 @@ class ServiceState:
 
     async def close(self) -> None:
         """End every worker."""
+        self.planning.line.close()
         await self.sessions.close()
         await self.functions.contracts.close()
         await self.pool.close()
@@ -129,10 +134,17 @@ def new_state(
         Sessions(_lent(settings, settings.session_workers), session_limits(settings)),
         _functions(settings, control),
         planner,
+        _planning(settings, passage),
         PlanCache(planner, admit_block, files, settings.max_plans),
         passage,
         control,
     )
+
+
+def _planning(settings: Settings, passage: Passage) -> Planning:
+    expected = settings.default_provider != "builtin" or settings.llm_mock_handler is not None
+    allowance = Allowance(passage.limiter, passage.meter, settings.llm_day_tokens, settings.llm_day_shapes)
+    return Planning(Line(expected=expected), allowance, settings.llm_timeout, settings.llm_request_tokens)
 
 
 def _functions(settings: Settings, control: Control | None) -> Functions:

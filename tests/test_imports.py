@@ -46,6 +46,7 @@ IMPORTS: Mapping[str, Imports] = {
                 "sandbox_runtime.function",
                 "sandbox_runtime.job",
                 "sandbox_runtime.layers",
+                "sandbox_runtime.planning",
                 "sandbox_runtime.wire",
                 "seccomp",
                 "sqlalchemy",

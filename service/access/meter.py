@@ -19,7 +19,6 @@ class _Tally:
     requests: int = 0
     failures: int = 0
     cpu: int = 0
-    tokens: int = 0
     last_used: float = 0.0
 
 
@@ -34,7 +33,7 @@ class Meter:
         self._number = int(clock()) // _DAY
         self._today = _date(self._number)
 
-    def count(self, name: str, *, failed: bool, cpu: float = 0.0, tokens: int = 0) -> None:
+    def count(self, name: str, *, failed: bool, cpu: float = 0.0) -> None:
         """One request. ``cpu`` in seconds."""
         now = self._clock()
         if int(now) // _DAY != self._number:
@@ -45,8 +44,11 @@ class Meter:
         tally.requests += 1
         tally.failures += failed
         tally.cpu += round(cpu * 1_000_000)
-        tally.tokens += tokens
         tally.last_used = now
+
+    def add_tokens(self, name: str, tokens: int) -> None:
+        """Of a model, for a request that is counted by itself, or over already."""
+        self._add((name, _date(int(self._clock()) // _DAY)), Figures(tokens=tokens))
 
     def take(self) -> dict[Row, Figures]:
         """All figures; from now on it counts from nothing, but for the parts of a millisecond."""
@@ -75,7 +77,7 @@ class Meter:
 
 
 def _figures(tally: _Tally) -> Figures:
-    return Figures(tally.requests, tally.failures, tally.cpu // 1000, tally.tokens, tally.last_used or None)
+    return Figures(tally.requests, tally.failures, tally.cpu // 1000, 0, tally.last_used or None)
 
 
 def _date(number: int) -> date:

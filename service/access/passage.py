@@ -64,6 +64,7 @@ class Passage:
         counted = _Counted(send, principal)
         try:
             counted.admission = await self.limiter.admit(principal, runs=needs in _RUNS)
+            scope["state"]["admission"] = counted.admission
             await app(scope, receive, counted.send)
         finally:
             cpu = record.spent.cpu
@@ -113,6 +114,11 @@ def _sunset(end: float) -> list[tuple[bytes, bytes]]:
 def principal_of(request: Request) -> Principal:
     """Who asks, as the gate has found."""
     return cast(Principal, request.scope["state"]["principal"])
+
+
+def admission_of(request: Request) -> Admission | None:
+    """What the limits of its key have said; None where there are none."""
+    return cast("Admission | None", request.scope["state"].get("admission"))
 
 
 def actor_of(request: Request) -> Actor:

@@ -32,6 +32,7 @@ from service.functions.following import Following
 from service.functions.function_meter import FunctionMeter
 from service.http.disconnect import wait_aside
 from service.limits.limiter import Limiter
+from service.planning.allowance import SERVICE
 
 LOOK_SECONDS: Final = 0.25
 LONGEST_WAIT: Final = 1.0  # seconds for a look: the database may hang
@@ -145,6 +146,8 @@ class Watch:
             self._read = number
             return
         changes = await self._control.keys.changes_since(self._revision)
+        if self._read < 0:
+            await self._remind_of(SERVICE)
         await self._remind(changes.keys)
         if changes.revision < self._revision:
             self._gate.keyring.replace(changes.keys)
@@ -169,16 +172,18 @@ class Watch:
         """The store of limits may have forgotten what a key has used today."""
         for key in keys:
             if key.spec.rates.cpu is not None or key.spec.rates.tokens is not None:
-                name = f"key:{key.id}"
-                days = dict((await self._control.usage.of(name)).days)
-                now = datetime.now(UTC).date()
-                today, yesterday = (days.get(now - timedelta(n), Figures()) for n in (0, 1))
-                try:
-                    await self._limiter.seed(
-                        name, today.cpu_ms / 1000, yesterday.cpu_ms / 1000, today.tokens, yesterday.tokens
-                    )
-                except LimitsUnavailable:
-                    _log.warning("limits_not_reminded", principal=name)
+                await self._remind_of(f"key:{key.id}")
+
+    async def _remind_of(self, name: str) -> None:
+        days = dict((await self._control.usage.of(name)).days)
+        now = datetime.now(UTC).date()
+        today, yesterday = (days.get(now - timedelta(n), Figures()) for n in (0, 1))
+        try:
+            await self._limiter.seed(
+                name, today.cpu_ms / 1000, yesterday.cpu_ms / 1000, today.tokens, yesterday.tokens
+            )
+        except LimitsUnavailable:
+            _log.warning("limits_not_reminded", principal=name)
 
     def _tell(self, error: ControlUnavailable) -> None:
         if not self._failing:

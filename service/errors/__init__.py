@@ -2,6 +2,7 @@
 
     LarsError
     ├── StoreRefused                 a session's store refused it: STORE_KINDS says who is at fault
+    ├── PlannerFailed                no model could be asked, or none helped: PLANNER_KINDS
     ├── FunctionError                the loaded function is at fault
     │   ├── FunctionFailed
     │   └── FunctionTimeout
@@ -35,6 +36,7 @@
         │   ├── Overloaded
         │   ├── QueueTimeout
         │   ├── TooManyConnections
+        │   ├── PlanPending
         │   ├── NotReady
         │   ├── ControlUnavailable
         │   └── LimitsUnavailable
@@ -47,8 +49,9 @@
         └── InternalError
 
 What a program does (an exception, a timeout) is no error of the service: it is a 200 with a verdict.
-``KINDS`` gives each class its status, code and title, ``STORE_KINDS`` each of the store's codes; ``problem``
-makes the answer (RFC 9457). What a caller reads about each code is in ``service.error_docs``.
+``KINDS`` gives each class its status, code and title, ``STORE_KINDS`` and ``PLANNER_KINDS`` each of the
+store's and the planner's codes; ``problem`` makes the answer (RFC 9457). What a caller reads about each code
+is in ``service.error_docs``.
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ from service.errors.access import (
 from service.errors.base import MISSING, FieldError, LarsError, RequestError, ServiceError, TryLater, shown
 from service.errors.body import INSTANCE_PREFIX, MEDIA_TYPE, TYPE_PREFIX, problem
 from service.errors.functions import FunctionError, FunctionFailed, FunctionTimeout, ModuleFailed
-from service.errors.kinds import KINDS, STORE_KINDS, Kind, kind_of
+from service.errors.kinds import KINDS, PLANNER_KINDS, STORE_KINDS, Kind, kind_of
 from service.errors.request import (
     BadRequest,
     Conflict,
@@ -91,7 +94,9 @@ from service.errors.service import (
     NotReady,
     Overloaded,
     PlanFailed,
+    PlannerFailed,
     PlannerRequired,
+    PlanPending,
     PlanRefused,
     QueueTimeout,
     RunTimeout,
@@ -106,6 +111,7 @@ __all__ = [
     "KINDS",
     "MEDIA_TYPE",
     "MISSING",
+    "PLANNER_KINDS",
     "STORE_KINDS",
     "TYPE_PREFIX",
     "BadRequest",
@@ -134,7 +140,9 @@ __all__ = [
     "Overloaded",
     "PayloadTooLarge",
     "PlanFailed",
+    "PlanPending",
     "PlanRefused",
+    "PlannerFailed",
     "PlannerRequired",
     "PolicyRefused",
     "PreconditionFailed",

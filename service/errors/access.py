@@ -52,14 +52,14 @@ class ScopeMissing(RequestError):
 
 
 class RateLimited(RequestError):
-    """The key has used up one of its limits. ``policy``: requests, concurrent, cpu or tokens; ``limit`` in
-    its unit, for any ``window`` seconds (None: at once); ``retry_after``: whole seconds until a retry
+    """The key has used up one of its limits. ``policy``: requests, concurrent, cpu, tokens or shapes;
+    ``limit`` in its unit, for any ``window`` seconds (None: at once); ``retry_after``: whole seconds until a retry
     succeeds if nothing else is asked for. ``headers``: what the response says of all limits of the key."""
 
     def __init__(
         self, policy: str, limit: int, window: int | None, retry_after: int, headers: Mapping[str, str]
     ) -> None:
-        seconds = max(1, retry_after)
+        self.retry_after = seconds = max(1, retry_after)
         what = _RATE_WORDS[policy].format(limit=limit, window=window)
         super().__init__(
             f"the key is at its limit of {what}; send the request again after {seconds} s, "
@@ -74,6 +74,7 @@ _RATE_WORDS: Final[Mapping[str, str]] = {
     "concurrent": "{limit} runs at once",
     "cpu": "{limit} CPU seconds in {window} s",
     "tokens": "{limit} tokens in {window} s",
+    "shapes": "{limit} new shapes of requests that a model plans in {window} s",
 }
 
 

@@ -55,6 +55,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     service.Overloaded: Kind(503, "overloaded", "Overloaded"),
     service.QueueTimeout: Kind(503, "queue_timeout", "The queue took too long"),
     service.TooManyConnections: Kind(503, "too_many_connections", "Too many connections"),
+    service.PlanPending: Kind(503, "plan_pending", "The plan is still being made"),
     service.NotReady: Kind(503, "not_ready", "Not ready"),
     access.ControlUnavailable: Kind(503, "control_unavailable", "Keys cannot be looked up"),
     service.StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
@@ -91,9 +92,38 @@ STORE_KINDS: Final[Mapping[str, Kind]] = {
     )
 }
 
+# Why a language model was of no help: sandbox_runtime.planning.FAILURES, and what a front knows by itself.
+PLANNER_KINDS: Final[Mapping[str, Kind]] = {
+    kind.code: kind
+    for kind in (
+        Kind(422, "llm_refused", "The model declined"),
+        Kind(422, "llm_request_budget", "The request needs too many tokens"),
+        Kind(502, "llm_bad_reply", "The model wrote no usable code"),
+        Kind(502, "llm_failed", "The provider failed"),
+        Kind(502, "llm_host_refused", "The provider's host is not allowed"),
+        Kind(502, "llm_malformed", "The provider's answer cannot be read"),
+        Kind(502, "llm_model_unknown", "The provider does not know the model"),
+        Kind(502, "llm_request_refused", "The provider refused the request"),
+        Kind(502, "llm_truncated", "The model's reply was cut off"),
+        Kind(502, "llm_unauthorized", "The provider refused the key"),
+        Kind(502, "llm_unreachable", "The provider cannot be reached"),
+        Kind(503, "llm_day_budget", "The day's tokens are used up"),
+        Kind(503, "llm_overloaded", "Too many wait for a model"),
+        Kind(503, "llm_rate_limited", "The provider's rate limit was met"),
+        Kind(503, "llm_spend_limit", "The provider's spend limit was met"),
+        Kind(503, "llm_unavailable", "The provider is not asked for a while"),
+        Kind(503, "planner_not_configured", "No planner is configured"),
+        Kind(503, "planner_unavailable", "The planner is down"),
+        Kind(504, "llm_timeout", "The model took too long"),
+    )
+}
+
 
 def kind_of(error: LarsError) -> Kind:
-    """The row of the error's class, or of the store's code; what has none is an internal error."""
+    """The row of the error's class, or of the store's or planner's code; what has none is an internal
+    error."""
     if isinstance(error, service.StoreRefused):
         return STORE_KINDS.get(error.code, KINDS[service.InternalError])
+    if isinstance(error, service.PlannerFailed):
+        return PLANNER_KINDS.get(error.code, KINDS[service.InternalError])
     return KINDS.get(type(error), KINDS[service.InternalError])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from service.errors.base import (
@@ -23,6 +24,26 @@ class StoreRefused(LarsError):
     ) -> None:
         super().__init__(detail, extra=extra, headers=headers)
         self.code = code
+
+
+class PlannerFailed(LarsError):
+    """No model has given an answer that can be used. ``code`` is of PLANNER_KINDS. ``retry_after``: seconds
+    after which the same request may succeed, None where nothing says so."""
+
+    def __init__(self, code: str, detail: str, *, retry_after: float | None = None) -> None:
+        seconds = None if retry_after is None else max(1, math.ceil(retry_after))
+        super().__init__(
+            detail if seconds is None else f"{detail}; send it again after {seconds} s",
+            extra={} if seconds is None else {"retry_after": seconds},
+            headers={} if seconds is None else {"Retry-After": str(seconds)},
+        )
+        self.code = code
+
+
+class PlanPending(TryLater):
+    """A model still writes the plan. It is kept when it is there, whoever waits."""
+
+    usual = "a plan for requests of this shape is still being made, and nothing ran"
 
 
 class Overloaded(TryLater):

@@ -80,11 +80,23 @@ class Admission:
 
     def tokens_left(self) -> int | None:
         """What the day still allows, as of the last look; None: no limit."""
+        return None if self._account.tokens is None else self._tokens(self._account.tokens)[0]
+
+    def need_tokens(self) -> None:
+        """RateLimited when none is left."""
         index = self._account.tokens
         if index is None:
-            return None
+            return
         quota = self._account.quotas.windows[index]
-        return left_and_wait(self._standing.states[index], quota.seconds, quota.most, quota.unit)[0]
+        left, wait = self._tokens(index)
+        if left <= 0:
+            headers = text_headers(self.headers())
+            raise RateLimited(quota.policy, quota.limit, quota.seconds, wait, headers)
+
+    def _tokens(self, index: int) -> tuple[int, int]:
+        """What is left, and the seconds until more is."""
+        quota = self._account.quotas.windows[index]
+        return left_and_wait(self._standing.states[index], quota.seconds, quota.most, quota.unit)
 
 
 class Limiter:
@@ -97,7 +109,7 @@ class Limiter:
 
     async def admit(self, principal: Principal, *, runs: bool) -> Admission | None:
         """Count a request; if it ``runs`` something, take a place among the runs at once, and see that CPU
-        time and tokens of the day are left. None: no limits. RateLimited: nothing was counted.
+        time of the day is left. None: no limits. RateLimited: nothing was counted.
         LimitsUnavailable."""
         rates = principal.rates
         if rates is UNLIMITED and self._default is UNLIMITED:
@@ -158,7 +170,7 @@ def _refusal(account: Account, standing: Standing, runs: bool) -> RateLimited:
     if runs and quotas.concurrent is not None and standing.held >= quotas.concurrent:
         found.append((1, "concurrent", quotas.concurrent, None))
     for quota, state in zip(quotas.windows, standing.states, strict=True):
-        if used(state, quota.seconds) >= quota.most and (runs or quota.policy == "requests"):
+        if quota.gates and used(state, quota.seconds) >= quota.most and (runs or quota.policy == "requests"):
             _, wait = left_and_wait(state, quota.seconds, quota.most, quota.unit)
             found.append((wait, quota.policy, quota.limit, quota.seconds))
     wait, policy, limit, window = max(found, key=lambda row: row[0])

@@ -157,7 +157,7 @@ class MemoryLedger:
         self._stripe = store.table.stripe(quotas.name)
         self._slots = [Slot(store, quota.counter(quotas.name), quota.seconds) for quota in quotas.windows]
         self._requests = len(quotas.requests)
-        windows = list(zip(self._slots, (quota.most for quota in quotas.windows), strict=True))
+        windows = list(zip(self._slots, (quota.bar for quota in quotas.windows), strict=True))
         self._counted, self._budgets = windows[: self._requests], windows[self._requests :]
         self._budget_states: list[State] = []
         self._budgets_spent = False

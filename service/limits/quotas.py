@@ -10,22 +10,31 @@ from service.limits.rates import DAY, Rates
 
 Policy = Literal["requests", "concurrent", "cpu", "tokens"]
 CPU_UNIT = 1000  # CPU is counted in milliseconds, and told in seconds
+_NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """``limit`` units in any ``seconds``; a unit is ``unit`` counts. ``label``: its name in the headers."""
+    """``limit`` units in any ``seconds``; a unit is ``unit`` counts. ``label``: its name in the headers.
+    ``gates``: whether nothing runs any more when it is used up; without tokens all runs that needs no
+    model."""
 
     policy: Policy
     label: str
     limit: int
     seconds: int
     unit: int = 1
+    gates: bool = True
 
     @property
     def most(self) -> int:
         """The limit in counts."""
         return self.limit * self.unit
+
+    @property
+    def bar(self) -> int:
+        """The count from which on nothing runs."""
+        return self.most if self.gates else _NEVER
 
     def counter(self, name: str) -> str:
         """What its counter of the key ``name`` is called."""
@@ -71,4 +80,4 @@ def _budgets(rates: Rates) -> Iterable[Quota]:
     if rates.cpu is not None:
         yield Quota("cpu", "cpu", rates.cpu, DAY, CPU_UNIT)
     if rates.tokens is not None:
-        yield Quota("tokens", "tokens", rates.tokens, DAY)
+        yield Quota("tokens", "tokens", rates.tokens, DAY, gates=False)

@@ -147,7 +147,7 @@ class RedisLedger:
 
     def __init__(self, store: RedisStore, quotas: Quotas) -> None:
         self._store = store
-        self._windows = [(quota.counter(quotas.name), quota.seconds, quota.most) for quota in quotas.windows]
+        self._windows = [(quota.counter(quotas.name), quota.seconds, quota.bar) for quota in quotas.windows]
         self._requests = len(quotas.requests)
         self._limit = quotas.concurrent
         self._leases = f"{PREFIX}:{{concurrent/{quotas.name}}}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from sandbox_runtime.layers import Layer
+from sandbox_runtime.planning import Price
 from service.access.gate import Need
 from service.env_file import load_env_file
 from service.limits.rates import Rates
@@ -97,7 +98,28 @@ class Settings:
     contract_idle: float
     uploads_dir: Path
     uploads_quota: int
+    openai_api_key: Secret | None
+    anthropic_api_key: Secret | None
+    together_api_key: Secret | None
+    openai_base_url: str | None
+    anthropic_base_url: str | None
+    together_base_url: str | None
+    llm_base_url: str | None
+    default_provider: Literal["openai", "anthropic", "together", "builtin"]
+    fallback_provider: Literal["openai", "anthropic", "together"] | None
+    llm_model: str | None
+    fallback_model: str | None
+    planning: Literal["rules", "llm"]
+    sandbox_llm_allowed_hosts: tuple[tuple[str, int], ...]
     llm_timeout: float
+    llm_max_output_tokens: int
+    llm_request_tokens: int
+    llm_day_tokens: int | None
+    llm_day_shapes: int
+    llm_at_once: int
+    llm_prices: Mapping[str, Price]
+    llm_mock_handler: str | None
+    otel_exporter_otlp_endpoint: str | None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, cpus: int | None = None) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from service.settings.parsers import Parser
 
@@ -39,7 +39,7 @@ class Computed:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row. ``help`` is one sentence for an operator; ``aliases`` are older names, read when ``name`` is
-    unset."""
+    unset. ``holder``: the process that is given it, where it is ``secret``."""
 
     name: str
     default: str | Computed
@@ -48,6 +48,7 @@ class Setting:
     parse: Parser
     aliases: tuple[str, ...] = ()
     secret: bool = False
+    holder: Literal["front", "planner"] = "front"
 
     @property
     def field(self) -> str:

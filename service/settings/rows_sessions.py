@@ -112,12 +112,4 @@ SESSIONS: tuple[Setting, ...] = (
         "What the modules of one visible_pixel_hash may have together.",
         parsers.size(1024, 1 << 40),
     ),
-    Setting(
-        "LARS_LLM_TIMEOUT",
-        "30",
-        "s",
-        "Time that one call to a language model may take.",
-        parsers.number(0.1, 3600),
-        ("API_TIMEOUT",),
-    ),
 )

@@ -1,6 +1,7 @@
 """Whoever has the zygotes' workers run something, and our end of the channel to it.
 
 us → guest    zygote {id, layers, modules} + one descriptor per kind of worker     retire {id}
+              planner {ready, why, layers} + one descriptor
 guest → us    hello      proven {id}      broken {id}
 """
 
@@ -12,6 +13,7 @@ import socket
 import orjson
 
 from sandbox_runtime.domain import WORKER_KINDS
+from sandbox_runtime.planning import Standing
 from service.supervisor.zygotes import Zygotes
 
 MESSAGE_BYTES = 64 * 1024
@@ -49,6 +51,11 @@ class Guest:
                 "modules": list(hello.modules),
             }
             socket.send_fds(self.control, [orjson.dumps(body)], [end.fileno() for end in ends])
+
+    def meet_planner(self, standing: Standing, end: socket.socket) -> None:
+        """Hand it the end of a line to the planner. OSError when it is gone or does not read."""
+        body = {"t": "planner", "ready": standing.ready, "why": standing.why, "layers": standing.layers}
+        socket.send_fds(self.control, [orjson.dumps(body)], [end.fileno()])
 
     def retire_zygote(self, identity: int) -> None:
         """Tell it to ask this zygote for nothing more. OSError when it is gone or does not read."""

@@ -20,7 +20,8 @@ and the members of its own that its class has:
 - payload_too_large, uri_too_long, headers_too_large: ``field``, ``limit``
 - request_timeout: ``field``, ``limit`` in seconds
 - validation_failed: ``errors``, a non-empty array of {field, message, value?, limit?, remedy}
-- overloaded, queue_timeout, too_many_connections, not_ready, control_unavailable, limits_unavailable:
+- overloaded, queue_timeout, too_many_connections, plan_pending, not_ready, control_unavailable,
+  limits_unavailable, and of PLANNER_KINDS those after which waiting may help:
   ``retry_after``, whole seconds, also in the header ``Retry-After``
 - rate_limited: ``policy``, ``limit``, ``window`` (seconds or null), ``retry_after`` as above; beside that
   header those of the key's limits
@@ -72,6 +73,7 @@ EXAMPLES: tuple[LarsError, ...] = (
     errors.Overloaded(retry_after=3),
     errors.QueueTimeout(retry_after=2),
     errors.TooManyConnections(retry_after=1),
+    errors.PlanPending(retry_after=2),
     errors.NotReady("no worker\nhas proved itself"),
     errors.ControlUnavailable("PostgreSQL at db: connection refused"),
     errors.StorageUnavailable("data cannot be kept: no space left on device"),
@@ -90,6 +92,7 @@ OWN_HEADERS = {
     "overloaded": {"retry-after"},
     "queue_timeout": {"retry-after"},
     "too_many_connections": {"retry-after"},
+    "plan_pending": {"retry-after"},
     "not_ready": {"retry-after"},
     "control_unavailable": {"retry-after"},
     "limits_unavailable": {"retry-after"},

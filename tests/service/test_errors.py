@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from sandbox_runtime.planning import FAILURES
 from sandbox_runtime.session_operations import errors as _operation_errors  # noqa: F401 - its classes join the tree
 from sandbox_runtime.store.errors import StoreError
 from service import errors
-from service.error_docs import ADVICE, STORE_ADVICE, render_markdown
+from service.error_docs import ADVICE, PLANNER_ADVICE, STORE_ADVICE, render_markdown
 from service.errors import (
     KINDS,
+    PLANNER_KINDS,
     STORE_KINDS,
     FieldError,
     InternalError,
@@ -28,6 +30,7 @@ from service.errors import (
 ROOT = Path(__file__).parents[2]
 BASES = {
     errors.StoreRefused,
+    errors.PlannerFailed,
     errors.LarsError,
     errors.FunctionError,
     errors.RequestError,
@@ -127,6 +130,7 @@ def test_status_and_code_are_the_contract() -> None:
         "queue_timeout": 503,
         "too_many_connections": 503,
         "not_ready": 503,
+        "plan_pending": 503,
         "control_unavailable": 503,
         "storage_unavailable": 503,
         "limits_unavailable": 503,
@@ -146,8 +150,25 @@ def test_what_the_store_may_say() -> None:
     assert of_both == {STORE_KINDS["precondition_failed"]}
 
 
+def test_what_the_planner_may_say() -> None:
+    """PLANNER_KINDS has every failure of the planner, what a front knows by itself, and no other's code."""
+    assert set(PLANNER_KINDS) == FAILURES | {"llm_day_budget", "planner_unavailable"}
+    assert set(PLANNER_ADVICE) == set(PLANNER_KINDS)
+    assert not set(PLANNER_KINDS) & ({kind.code for kind in KINDS.values()} | set(STORE_KINDS))
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(None, None), (0.2, "1"), (2.1, "3")])
+def test_when_a_model_may_be_asked_again(seconds: float | None, told: str | None) -> None:
+    """Whole seconds, where anybody knows."""
+    error = errors.PlannerFailed("llm_rate_limited", "the provider said 429", retry_after=seconds)
+    status, headers, body = problem(error)
+    assert (status, headers.get("Retry-After")) == (503, told)
+    assert body.get("retry_after") == (None if told is None else int(told))
+
+
 def test_a_code_that_no_store_says_is_an_internal_error() -> None:
     assert problem(errors.StoreRefused("own3d", "<script>", {}))[0] == 500
+    assert problem(errors.PlannerFailed("own3d", "<script>"))[0] == 500
 
 
 def test_a_class_without_a_row_is_an_internal_error() -> None:

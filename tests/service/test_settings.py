@@ -57,7 +57,12 @@ def test_table_and_object_agree() -> None:
     names = [name for setting in SETTINGS for name in (setting.name, *setting.aliases)]
     assert len(set(names)) == len(names)
     strangers = [setting.name for setting in SETTINGS if not setting.name.startswith(PREFIX)]
-    assert strangers == ["STARGATE_API_KEY"]  # a name that its users know
+    assert strangers == [  # names that their users know
+        "STARGATE_API_KEY",
+        *("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "TOGETHER_API_KEY"),
+        *("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "TOGETHER_BASE_URL"),
+        *("LLM_MOCK_HANDLER", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ]
     assert all(setting.help.endswith(".") for setting in SETTINGS)
 
 
@@ -124,7 +129,30 @@ def test_defaults() -> None:
         "contract_idle": 300.0,
         "uploads_dir": home / ".local/share/lars/uploads",
         "uploads_quota": 16 * MIB,
+        "openai_api_key": None,
+        "anthropic_api_key": None,
+        "together_api_key": None,
+        "openai_base_url": None,
+        "anthropic_base_url": None,
+        "together_base_url": None,
+        "llm_base_url": None,
+        "default_provider": "builtin",
+        "fallback_provider": None,
+        "llm_model": None,
+        "fallback_model": None,
+        "planning": "rules",
+        "sandbox_llm_allowed_hosts": tuple(
+            (f"api.{name}", 0) for name in ("openai.com", "anthropic.com", "together.ai", "together.xyz")
+        ),
         "llm_timeout": 30.0,
+        "llm_max_output_tokens": 8000,
+        "llm_request_tokens": 50_000,
+        "llm_day_tokens": None,
+        "llm_day_shapes": 200,
+        "llm_at_once": 8,
+        "llm_prices": {},
+        "llm_mock_handler": None,
+        "otel_exporter_otlp_endpoint": None,
     }
 
 

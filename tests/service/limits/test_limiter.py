@@ -182,7 +182,11 @@ async def test_tokens(limiter: Limiter) -> None:
     assert admission.tokens_left() == 1
     await admission.charge(tokens=50)
     assert admission.tokens_left() == 0
-    assert (await refused(limiter, who)).extra["policy"] == "tokens"
+    for question in (admission, await admitted(limiter, who)):  # what needs no model runs on
+        with pytest.raises(RateLimited) as caught:
+            question.need_tokens()
+        assert caught.value.extra["policy"] == "tokens"
+        assert caught.value.retry_after > 1
     assert (await admitted(limiter, principal("cpu=1"))).tokens_left() is None
 
 

@@ -1,0 +1,123 @@
+"""A front's line to the planner's process: many questions at once, each answered by its number.
+
+The supervisor hands over the other end whenever there is a planner; between two of them nobody can be asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Final, cast
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from sandbox_runtime import wire
+from sandbox_runtime.planning import MAX_MESSAGE_BYTES, Answer, Ask, Standing
+from service.errors import PlannerFailed
+
+_log: FilteringBoundLogger = structlog.get_logger(__name__)
+_GRACE: Final = 2.0  # seconds beyond the planner's own deadline: it tells more of a timeout than we could
+_DOWN: Final = "the planner's process is not there; it is started again by itself"
+_AWAITED: Final[Mapping[wire.Kind, int]] = {wire.Kind.ANSWER: MAX_MESSAGE_BYTES}
+
+
+class Line:
+    """``standing``: what the planner said of itself when it stood; None while there is none. ``expected``:
+    whether the service has one at all."""
+
+    def __init__(self, *, expected: bool) -> None:
+        self.expected = expected
+        self.standing: Standing | None = None
+        self._numbers = count(1)
+        self._end: _End | None = None
+
+    async def connect(self, end: socket.socket, standing: Standing) -> None:
+        """From now on this one is asked. ``end`` becomes ours."""
+        end.setblocking(False)
+        loop = asyncio.get_running_loop()
+        _, protocol = await loop.create_unix_connection(lambda: _End(self._lost), sock=end)
+        former, self._end, self.standing = self._end, protocol, standing
+        if former is not None:
+            former.close()
+
+    async def ask(self, ask: Ask) -> Answer:
+        """The answer; the number in ``ask`` does not matter. Whoever is cancelled is forgotten there too.
+        PlannerFailed when nobody can be asked, or the planner ended meanwhile."""
+        if self._end is None:
+            raise PlannerFailed("planner_unavailable", _DOWN, retry_after=1)
+        return await self._end.ask(replace(ask, id=next(self._numbers)))
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        if self._end is not None:
+            self._end.close()
+
+    def _lost(self, end: _End) -> None:
+        if self._end is end:
+            self._end, self.standing = None, None
+
+
+class _End(asyncio.Protocol):
+    """One planner's. Any error on it ends it: the supervisor brings another."""
+
+    def __init__(self, on_lost: Callable[[_End], None]) -> None:
+        self._on_lost = on_lost
+        self._decoder = wire.Decoder(_AWAITED)
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for frame in self._decoder.feed(data):
+                self._answered(Answer.from_wire(wire.decode_object(frame)))
+        except wire.WireError as error:
+            _log.error("planner_broke_protocol", reason=str(error))
+            self.close()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._on_lost(self)
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(PlannerFailed("planner_unavailable", _DOWN, retry_after=1))
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def ask(self, ask: Ask) -> Answer:
+        if self._transport is None:
+            raise PlannerFailed("planner_unavailable", _DOWN, retry_after=1)
+        message = wire.encode_json(wire.Kind.ASK, ask)
+        if len(message) > MAX_MESSAGE_BYTES:
+            detail = (
+                f"what the model would be told has {len(message)} bytes, the limit is {MAX_MESSAGE_BYTES}"
+            )
+            raise PlannerFailed("llm_request_budget", f"{detail}; send less code")
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[ask.id] = future
+        self._transport.write(message)
+        try:
+            async with asyncio.timeout(ask.seconds + _GRACE):
+                return await future
+        except TimeoutError:
+            raise PlannerFailed("planner_unavailable", "the planner did not answer in time") from None
+        finally:
+            if self._waiting.pop(ask.id, None) is not None and not _has_answer(future):
+                self._transport.write(wire.encode_json(wire.Kind.FORGET, {"id": ask.id}))
+
+    def _answered(self, answer: Answer) -> None:
+        future = self._waiting.get(answer.id)  # None: its caller has gone
+        if future is not None and not future.done():
+            future.set_result(answer)
+
+
+def _has_answer(future: asyncio.Future[Answer]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
