@@ -188,6 +188,8 @@ class PlannerConfig:
     be connected to, (host, port), port 0 for any of ``ports``. ``ports``: what the kernel lets through, TCP.
     ``timeout``: seconds for one task, however many calls it takes. ``otlp``: where traces go, "" for nowhere.
     ``mock``: package.module.function in the place of a provider, or "". ``debug``: prompts may be logged.
+    ``filter``: its seccomp program (struct sock_filter[]), in hexadecimal. ``floor``: the layers of its
+    confinement without which it must not serve.
     """
 
     providers: tuple[Provider, ...]
@@ -200,6 +202,8 @@ class PlannerConfig:
     otlp: str = ""
     mock: str = ""
     debug: bool = False
+    filter: str = ""
+    floor: tuple[str, ...] = ()
 
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> PlannerConfig:
@@ -209,6 +213,7 @@ class PlannerConfig:
             fields["providers"] = tuple(Provider(**each) for each in fields["providers"])
             fields["hosts"] = tuple((str(host), int(port)) for host, port in fields["hosts"])
             fields["ports"] = tuple(int(port) for port in fields["ports"])
+            fields["floor"] = tuple(map(str, fields["floor"]))
             fields["prices"] = {model: Price(**price) for model, price in fields["prices"].items()}
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:

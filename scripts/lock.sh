@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Writes both lock files anew, from the newest releases that pyproject.toml admits:
+# Writes the lock files anew, from the newest releases that pyproject.toml admits:
 #   requirements.lock      what the service imports, and the build backend the editable install needs
-#   requirements-dev.lock  the same releases, and what check.sh and test.sh use
+#   requirements-llm.lock  the same releases, and what the planner's process imports
+#   requirements-dev.lock  those of both, and what check.sh and test.sh use
 set -euo pipefail
 
 if (($#)); then
@@ -34,5 +35,6 @@ compile() { # compile OUTPUT ARGUMENT...
     } >"$work/$output"
 }
 compile requirements.lock
-compile requirements-dev.lock --extra dev --constraint "$work/requirements.lock"
-mv "$work/requirements.lock" "$work/requirements-dev.lock" .
+compile requirements-llm.lock --extra llm --constraint "$work/requirements.lock"
+compile requirements-dev.lock --extra dev --constraint "$work/requirements-llm.lock"
+mv "$work/requirements.lock" "$work/requirements-llm.lock" "$work/requirements-dev.lock" .

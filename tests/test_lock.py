@@ -13,7 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-llm.lock", "requirements-dev.lock")
+PROVIDERS = ("openai", "anthropic", "together", "otel")
 ENTRY = re.compile(
     r"^(?P<name>[a-z0-9.-]+)==(?P<version>[0-9][0-9a-z.]*)(?: ; (?P<marker>.+?))?(?P<hashes> \\)$"
 )
@@ -21,11 +22,14 @@ HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}(?P<more> \\)?$")
 
 
 def project() -> dict[str, list[str]]:
-    """The three requirement lists of pyproject.toml."""
+    """The requirement lists of pyproject.toml, without what names other lists of it."""
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = table["project"]["optional-dependencies"]
+    assert extras["llm"] == [f"lars[{','.join(sorted(PROVIDERS))}]"]
     return {
         "runtime": table["project"]["dependencies"],
-        "dev": table["project"]["optional-dependencies"]["dev"],
+        "llm": [text for name in PROVIDERS for text in extras[name]],
+        "dev": [text for text in extras["dev"] if text != "lars[llm]"],
         "build": table["build-system"]["requires"],
     }
 
@@ -58,7 +62,12 @@ def test_every_line_is_a_pin_or_its_hash(lock: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lock", "groups"), [(LOCKS[0], ("runtime", "build")), (LOCKS[1], ("runtime", "build", "dev"))]
+    ("lock", "groups"),
+    [
+        (LOCKS[0], ("runtime", "build")),
+        (LOCKS[1], ("runtime", "build", "llm")),
+        (LOCKS[2], ("runtime", "build", "llm", "dev")),
+    ],
 )
 def test_pins_satisfy_the_project(lock: str, groups: tuple[str, ...]) -> None:
     """An edit of pyproject.toml without scripts/lock.sh shows here."""
@@ -70,22 +79,23 @@ def test_pins_satisfy_the_project(lock: str, groups: tuple[str, ...]) -> None:
         )
 
 
-def test_dev_lock_contains_the_runtime_lock() -> None:
+def test_each_lock_contains_the_one_before() -> None:
     """What is tested is what is run."""
-    assert pins(LOCKS[0]).items() <= pins(LOCKS[1]).items()
+    assert pins(LOCKS[0]).items() <= pins(LOCKS[1]).items() <= pins(LOCKS[2]).items()
 
 
 def test_dev_tools_are_not_in_the_runtime_lock() -> None:
-    """The service installs nothing that only tests need; limits needs packaging too."""
+    """The service installs nothing that only tests need; limits needs packaging too, and together httpx."""
     tools = {canonicalize_name(Requirement(text).name) for text in project()["dev"]} - {"packaging"}
     assert tools.isdisjoint(pins(LOCKS[0]))
+    assert (tools - {"httpx"}).isdisjoint(pins(LOCKS[1]))
 
 
-@pytest.mark.parametrize("group", ["runtime", "dev"])
+@pytest.mark.parametrize("group", ["runtime", "llm", "dev"])
 def test_dependencies_are_explained(group: str) -> None:
     """docs/dependencies.md has one row for each direct dependency, in alphabetical order, and no other."""
     text = (ROOT / "docs" / "dependencies.md").read_text()
-    section = text.split("\n## ")[{"runtime": 1, "dev": 2}[group]]
+    section = text.split("\n## ")[{"runtime": 1, "llm": 2, "dev": 3}[group]]
     rows = re.findall(r"^\| ([a-z0-9-]+) \| .{20,} \|$", section, re.MULTILINE)
     assert rows == sorted(canonicalize_name(Requirement(text).name) for text in project()[group])
 

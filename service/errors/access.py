@@ -53,8 +53,9 @@ class ScopeMissing(RequestError):
 
 class RateLimited(RequestError):
     """The key has used up one of its limits. ``policy``: requests, concurrent, cpu, tokens or shapes;
-    ``limit`` in its unit, for any ``window`` seconds (None: at once); ``retry_after``: whole seconds until a retry
-    succeeds if nothing else is asked for. ``headers``: what the response says of all limits of the key."""
+    ``limit`` in its unit, for any ``window`` seconds (None: at once); ``retry_after``: whole seconds until a
+    retry succeeds if nothing else is asked for. ``headers``: what the response says of all limits of the
+    key."""
 
     def __init__(
         self, policy: str, limit: int, window: int | None, retry_after: int, headers: Mapping[str, str]
