@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from sandbox_runtime.layers import Layer
 from sandbox_runtime.planning import PlannerConfig, Provider
 from seccomp import compile_profile
+from service.model_keys import model_keys
 from service.settings import Settings
 from service.settings.planner_parsers import HTTPS
+from service.supervisor.planner import PlannerSpec, planner_environ
 
 _PORTS: Final = {"https": HTTPS, "http": 80}
 # The layers that a process with network can have; LARS_SANDBOX_FLOOR names them and those of jailed workers.
@@ -31,9 +34,19 @@ def has_planner(settings: Settings) -> bool:
     return settings.default_provider != "builtin" or settings.llm_mock_handler is not None
 
 
+def planner_spec(settings: Settings, environ: Mapping[str, str]) -> PlannerSpec | None:
+    """What the planner is started with; None where there is none. Raises as ``planner_config``, and
+    SettingsError as ``model_keys``."""
+    keys = model_keys(environ)
+    if not has_planner(settings):
+        os.close(keys.descriptor)
+        return None
+    return PlannerSpec(planner_config(settings, keys.names), keys.descriptor, planner_environ(environ))
+
+
 def planner_config(settings: Settings, keys: Collection[str]) -> PlannerConfig:
-    """``keys``: the names of the variables of keys that there are. Compiles its seccomp profile: ProfileError or
-    CompilerUnavailableError when that cannot be done."""
+    """``keys``: the names of the variables of keys that there are. Compiles its seccomp profile: ProfileError
+    or CompilerUnavailableError when that cannot be done."""
     providers = tuple(_providers(settings, keys))
     urls = [each.base_url for each in providers if each.base_url]
     return PlannerConfig(

@@ -1,8 +1,8 @@
 """The planner's confinement: flat lists of steps, as in ``sandbox_runtime.jail``, one list for each layer.
 
 It holds keys and reads what strangers send, so it has what it needs for that alone: certificates, name
-resolution, and TCP to the ports of the allowed hosts. A layer that the host cannot give is told; one that is in
-``PlannerConfig.floor`` must be given. The filter that ends all privilege is last.
+resolution, and TCP to the ports of the allowed hosts. A layer that the host cannot give is told; one that is
+in ``PlannerConfig.floor`` must be given. The filter that ends all privilege is last.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import resource
 import signal
 import ssl
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,9 +47,9 @@ class Confining:
 
 
 def confine(config: PlannerConfig) -> dict[str, str]:
-    """Confine this process for good: each layer's name, and "" or why it is not in force. Call it before there
-    is a second thread, and when all that will be needed is imported: no library can be read any more. JailError
-    when a layer of the floor cannot be had."""
+    """Confine this process for good: each layer's name, and "" or why it is not in force. Call it before
+    there is a second thread, and when all that will be needed is imported: no library can be read any more.
+    JailError when a layer of the floor cannot be had."""
     abi = linux.landlock_abi()
     told = take_layers(layers_of(config, abi), config.floor)
     if not told[Layer.LANDLOCK.value]:
@@ -129,8 +129,8 @@ def _become_nobody() -> None:
 
 
 def _limit_all() -> None:
-    """Threads are not limited: RLIMIT_NPROC counts all of the user, and the jailed workers are nobody too. The
-    filter allows no process. Nor are files, where the log is one: RLIMIT_FSIZE would end it."""
+    """Threads are not limited: RLIMIT_NPROC counts all of the user, and the jailed workers are nobody too.
+    The filter allows no process. Nor are files, where the log is one: RLIMIT_FSIZE would end it."""
     _limit(resource.RLIMIT_CORE, 1)  # see service.supervisor.kernel
     _limit(resource.RLIMIT_MSGQUEUE, 0)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)

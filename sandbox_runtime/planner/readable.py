@@ -19,7 +19,7 @@ _AUTHORITIES: Final = (
     "/etc/pki/ca-trust/extracted/pem",
 )
 _RUN: Final = Path("/run")
-# resolv.conf(5), hosts(5), nsswitch.conf(5), gai.conf(5), host.conf(5), services(5)
+# See their pages in section 5 of the manual.
 _NAMES: Final = ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "host.conf", "services")
 
 
