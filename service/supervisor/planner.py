@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -117,6 +118,23 @@ class PlannerProcess:
             self._process.kill()
             self._process.wait()
         self.control.close()
+
+
+def ask_standing(spec: PlannerSpec) -> Standing:
+    """Start one, and end it when it has said what it has to say of itself. Blocks. PlannerNotStarted."""
+    try:
+        process = PlannerProcess(spec)
+    except OSError as error:
+        raise PlannerNotStarted(f"its Python cannot be run: {error}") from error
+    try:
+        if not select.select([process.control], [], [], LAUNCH_SECONDS)[0]:
+            raise PlannerNotStarted(f"it did not stand within {LAUNCH_SECONDS:g} s")
+        standing = process.receive()
+    finally:
+        process.end()
+    if standing is None:
+        raise PlannerNotStarted("it ended before it stood; its last lines say why")
+    return standing
 
 
 def _exec_planner(spec: PlannerSpec, control: int) -> subprocess.Popen[bytes]:

@@ -15,6 +15,7 @@ def capabilities(state: ServiceState) -> dict[str, object]:
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
         "layers": [layer.as_json() for layer in state.sandbox.layers],
         "floor": [layer.value for layer in state.settings.sandbox_floor],
+        "planner": planner(state),
         "limits": limits(state.settings),
         "cpu_limit_is": "a budget of timeout x cpu_limit CPU seconds",
         "memory_limit_is": "address space (RLIMIT_AS) beyond the bare interpreter",
@@ -27,6 +28,16 @@ def capabilities(state: ServiceState) -> dict[str, object]:
         "network": False,
         "processes": False,
     }
+
+
+def planner(state: ServiceState) -> dict[str, object]:
+    """Which language models can be asked now, why others cannot, and the layers of their planner's own
+    confinement: "" for one in force, else why not."""
+    standing = state.planning.line.standing
+    said: dict[str, object] = {"provider": state.settings.default_provider, "standing": standing is not None}
+    if standing is not None:
+        said |= {"ready": standing.ready, "why_not": standing.why, "layers": standing.layers}
+    return said
 
 
 def limits(settings: Settings) -> dict[str, object]:
