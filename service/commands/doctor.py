@@ -1,4 +1,4 @@
-"""``lars doctor``: start a real zygote, run a real program, and say which layers are in force; and start a real
+"""``lars doctor``: start a real zygote, run a real program, say which layers are in force; and start a real
 planner, where a language model is configured."""
 
 from __future__ import annotations
