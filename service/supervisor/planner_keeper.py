@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 # Between tries when several in a row have failed: each costs the imports of three libraries, and most
 # reasons are the operator's to remove.
 RETRY_SECONDS = 30.0
+_DYING_SECONDS = 2.0
 
 
 class Listener(Protocol):
@@ -99,7 +100,8 @@ class PlannerKeeper:
             self._kill(process, str(error))
             return
         if standing is None:
-            self._kill(process, None)
+            self._loop.mute(process.control)  # it is dying, which SIGCHLD reports
+            self._loop.after(_DYING_SECONDS, partial(self._see_off, process))
         elif not stood:
             self._stands(process, standing)
 
@@ -115,7 +117,11 @@ class PlannerKeeper:
                 log.warning("planner_without_layer", layer=layer, reason=why)
         self._listener.on_planner()
 
-    def _kill(self, process: PlannerProcess, why: str | None) -> None:
+    def _see_off(self, process: PlannerProcess) -> None:
+        if process is self._process:
+            self._kill(process, "it had closed its end and went on")
+
+    def _kill(self, process: PlannerProcess, why: str) -> None:
         self._why = self._why or why
         self._loop.mute(process.control)
         process.kill()
