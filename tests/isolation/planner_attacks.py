@@ -1,5 +1,5 @@
-"""``python -m tests.isolation.planner_attacks OFF TARGETS ATTACK ...``: confines itself as the planner does, less
-the layers OFF (a JSON list), and makes the attacks. TARGETS: JSON, what they aim at.
+"""``python -m tests.isolation.planner_attacks OFF TARGETS ATTACK ...``: confines itself as the planner does,
+less the layers OFF (a JSON list), and makes the attacks. TARGETS: JSON, what they aim at.
 
 Out: JSON, for each attack "done", or the name of the errno that it failed with.
 """
@@ -118,6 +118,7 @@ ATTACKS: Mapping[str, Callable[[Targets], object]] = {
     "raw socket": lambda _: _open_raw(),
     "new namespace": lambda _: linux.unshare(linux.CLONE_NEWUSER)(),
     "become root": lambda _: os.setresuid(0, 0, 0),
+    "outlive the supervisor": lambda _: linux.set_parent_death_signal(0)(),
     "become dumpable": lambda _: linux.set_dumpable(True)(),
     # What it must be able to do.
     "connect to its port": lambda targets: _connect(targets.allowed),
@@ -144,7 +145,7 @@ def main() -> None:
     missing = {name: why for name, why in take_layers(layers, ()).items() if why}
     if missing:
         raise SystemExit(f"not in force: {missing}")
-    print(json.dumps({name: outcome(ATTACKS[name], targets) for name in names}))
+    sys.stdout.write(json.dumps({name: outcome(ATTACKS[name], targets) for name in names}))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,9 @@ CONDITIONS: list[tuple[str, tuple[int | str, ...], int]] = [
     ("tgkill", ("parent", "parent", 0), EPERM),
     ("prlimit64", (0, 7, 0, 0), ALLOWED),
     ("prlimit64", ("parent", 7, 0, 0), EPERM),
-    *(("prctl", (option, -1), EPERM) for option in (1, 4, 22)),
+    *(("prctl", (option, -1), EPERM) for option in (4, 22)),
+    ("prctl", (1, 9), ALLOWED),
+    *(("prctl", (1, number), ENOSYS) for number in (0, 15)),
     *(("setsockopt", (-1, *option), ALLOWED) for option in ((1, 9), (6, 1), (0, 11))),
     *(("setsockopt", (-1, *option), EPERM) for option in ((1, 26), (1, 50))),
     ("setsockopt", (-1, 6, 31), ENOSYS),  # TCP_ULP
