@@ -1,5 +1,5 @@
-"""What a planner that somebody has taken over cannot do; and as a control, that each attack works without what
-stops it."""
+"""What a planner that somebody has taken over cannot do; and as a control, that each attack works without
+what stops it."""
 
 from __future__ import annotations
 

@@ -62,6 +62,7 @@ def test_capabilities(service: Service) -> None:
     assert body["limits"]["timeout"] == {"default": 7, "max": 7}
     assert body["limits"]["memory"] == {"default": 256 << 20, "max": 300 << 20}
     assert body["python"]["version"] == platform.python_version()
+    assert body["planner"] == {"provider": "builtin", "standing": False}
     assert (body["network"], body["processes"], body["policies"]) == (False, False, ["program", "restricted"])
 
 
