@@ -1,4 +1,4 @@
-"""No secret is anywhere but in its owner's hands and, while a request lasts, in the front that judges it; and no
+"""No secret is anywhere but in its owner's hands and, while a request lasts, in the front that judges it. No
 key of a language model is anywhere but in the planner."""
 
 from __future__ import annotations

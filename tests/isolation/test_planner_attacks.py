@@ -66,7 +66,9 @@ def targets() -> Iterator[Targets]:
         stack.callback(shutil.rmtree, room)
         room.chmod(0o777)
         (room / "secret").write_text("the host's")
-        ports = [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in "ab"]
+        allowed, forbidden = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in "ab"
+        ]
         abstract = f"lars-planner-{os.getpid()}"
         for address in ("\0" + abstract, str(room / "socket")):
             listener = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -82,8 +84,14 @@ def targets() -> Iterator[Targets]:
             )
         )
         yield Targets(
-            str(room / "secret"), str(room), *ports, victim.pid, abstract, unix=str(room / "socket")
-        )  # fmt: skip
+            secret=str(room / "secret"),
+            open=str(room),
+            allowed=allowed,
+            forbidden=forbidden,
+            victim=victim.pid,
+            abstract=abstract,
+            unix=str(room / "socket"),
+        )
 
 
 def attacked(targets: Targets, names: Iterable[str], off: Iterable[Layer] = ()) -> dict[str, str]:

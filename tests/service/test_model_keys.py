@@ -52,7 +52,8 @@ def test_those_of_the_former_program_are_found_and_not_read() -> None:
     descriptor = hand_over(KEYS, "planner")
     os.set_inheritable(descriptor, True)
     keys = model_keys({"LARS_LLM_KEYS_FD": f"{descriptor}:OPENAI_API_KEY"})
-    assert (keys.descriptor, keys.names) == (descriptor, {"OPENAI_API_KEY"})
+    assert keys.descriptor == descriptor
+    assert keys.names == {"OPENAI_API_KEY"}
     assert not os.get_inheritable(descriptor)
     assert take(descriptor) == {"OPENAI_API_KEY": "key-1"}
     assert unknown_variables({"LARS_LLM_KEYS_FD": "3:"}) == ()

@@ -46,7 +46,7 @@ def _planner_alone() -> None:
 def main() -> int:
     """Exit status as ``lars serve`` has it."""
     launch, parts = sys.argv[1:]
-    planner_keeper.LAUNCH_SECONDS = float(launch)  # type: ignore[misc]
+    planner_keeper.LAUNCH_SECONDS = float(launch)  # type: ignore[attr-defined]
     planner._LAST_SECONDS = 0.3
     if parts == "planner":
         _planner_alone()

@@ -7,12 +7,17 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from service.commands.doctor import planner_lines
+from service.planner_spec import planner_spec
+from service.settings import Settings
+from service.supervisor.planner import PlannerSpec
 from tests.supervisor.processes import Process, children
 from tests.supervisor.serving import ROOT, Service, running, wait_until
 
@@ -109,6 +114,24 @@ def test_one_that_is_killed_is_replaced_and_met_again(service: Service) -> None:
     wait_met(service)
     (died,) = service.events("planner_died")
     assert (died["pid"], died["exit_code"], died["restart_in"]) == (first.pid, -signal.SIGKILL, 0)
+
+
+def test_doctor_says_what_a_planner_can_do() -> None:
+    settings = Settings.from_env({"LLM_MOCK_HANDLER": "stand.in.stands"})
+    head, *others = planner_lines(_stand_in(settings))
+    assert head.startswith("the planner can ask mock; in force: no_new_privs, capabilities, not_dumpable")
+    assert others[-1] == "the planner cannot ask openai: no key"
+
+
+def test_doctor_says_why_there_is_no_planner() -> None:
+    settings = Settings.from_env({"LLM_MOCK_HANDLER": "stand.in.refuses"})
+    assert planner_lines(_stand_in(settings)) == ["the planner could not start: there is no such handler"]
+    assert planner_lines(_stand_in(Settings.from_env({}))) == []
+
+
+def _stand_in(settings: Settings) -> PlannerSpec | None:
+    spec = planner_spec(settings, {"PYTHONPATH": str(ROOT)})
+    return None if spec is None else replace(spec, module="tests.supervisor.planner_program")
 
 
 def test_the_service_serves_without_one_that_cannot_start(tmp_path: Path) -> None:
