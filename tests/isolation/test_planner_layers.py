@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +69,16 @@ def test_a_layer_of_the_floor_is_not_done_without() -> None:
 
 def test_a_thread_that_would_stay_outside_is_refused() -> None:
     assert confined(threads=1) == "confinement: there is more than one thread already"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network of one's own needs root here")
+def test_names_are_resolved(tmp_path: Path) -> None:
+    """By DNS, over UDP."""
+    resolv_conf = tmp_path / "resolv.conf"
+    resolv_conf.write_text("nameserver 127.0.0.1\noptions timeout:5 attempts:1\n")
+    tmp_path.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.isolation.planner_names", str(resolv_conf)],
+        cwd=ROOT, capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "127.0.0.9"), done.stderr
