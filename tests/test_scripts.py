@@ -137,7 +137,9 @@ def test_start_api_help() -> None:
     """Help costs no installation."""
     outcome = run("scripts/start_api.sh", "--port", "1", "--help", LARS_VENV="/proc/never")
     assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert re.findall(r"^  (--[a-z-]+)", outcome.stdout, re.MULTILINE) == ["--host", "--port", "--env-file"]
+    assert re.findall(r"^  (--[a-z-]+)", outcome.stdout, re.MULTILINE) == [
+        *("--host", "--port", "--env-file", "--with-llm")
+    ]
 
 
 @pytest.mark.parametrize(
