@@ -26,7 +26,7 @@ from sandbox_runtime.store.database import SessionDatabase
 from service import cli
 from service.app import OWNED
 from service.errors import KINDS, STORE_KINDS
-from service.execution.request import FIELDS
+from service.execution.fields import FIELDS
 from service.http.json_text import MAX_DEPTH
 from service.pool.job import Timing, Usage, Verdict
 from service.rest import context, prefer

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from service import __version__
 from service.errors import KINDS, MEDIA_TYPE
-from service.execution.request import FIELDS
+from service.execution.fields import FIELDS
 from service.pool.job import Verdict
 from service.settings import Settings
 from service.system.openapi_functions import function_components, function_paths

@@ -16,7 +16,7 @@ import pytest
 from sandbox_runtime.layers import DEFAULT_FLOOR, Layer
 from service.app import OWNED
 from service.control.control import open_control
-from service.execution.request import FIELDS
+from service.execution.fields import FIELDS
 from service.functions.figures import Tally, VersionKey
 from service.settings import Settings
 from tests.access.keyed import keyed_service
