@@ -14,6 +14,7 @@ from sandbox_runtime.planning import Failure
 from tests.execution.replies import MEMBERS, problem
 from tests.generation.desk import GENERATE, Desk
 from tests.pool.puppets import until
+from tests.service.http.stack import logged
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PRIMES = "print([n for n in range(2, 30) if all(n % d for d in range(2, n))])\n"
@@ -195,8 +196,28 @@ async def test_a_repair_that_cannot_be_had(desk: Desk, then: Failure, code: str)
     assert body["warnings"] == [f"the program could not be repaired any further: {code}: {then.detail}"]
 
 
+async def test_what_is_logged(desk: Desk) -> None:
+    """A line for each call, and the tokens of all in the request's; nothing that was asked or written. A
+    request whose model failed has paid, too."""
+    desk.planner.begin(wrote("secret_code"), Failure("llm_failed", "status 500"))
+    with logged() as lines:
+        await desk.generated(query="secret_query", data="secret_data", max_repairs=1)
+        await until(lambda: any(line["event"] == "request" for line in lines), "the request's line")
+    *calls, request = lines
+    outcomes = [(line["event"], line["task"], line["outcome"]) for line in calls]
+    assert outcomes == [("model_call", "generate", "ok"), ("model_call", "generate", "llm_failed")]
+    expected = {"route": GENERATE, "domain": "oneshot", "verdict": "exception", "tokens": 240}
+    assert request.items() >= expected.items()
+    assert "secret_" not in repr(lines)
+    desk.planner.begin(Failure("llm_refused", "no"))
+    with logged() as lines:
+        await desk.post(GENERATE, query="x")
+        await until(lambda: any(line["event"] == "request" for line in lines), "the request's line")
+    assert (lines[-1]["tokens"], lines[-1]["error_code"], lines[-1]["status"]) == (120, "llm_refused", 422)
+
+
 async def test_failures_of_the_planner(desk: Desk) -> None:
-    """Each is a problem with its own code, and its tokens are in the request's line."""
+    """Each is a problem with its own code."""
     desk.planner.begin(Failure("llm_rate_limited", "status 429", retry_after=6.5))
     answer = await desk.post(GENERATE, query="x")
     assert problem(answer, 503, "llm_rate_limited")["retry_after"] == 7

@@ -14,8 +14,15 @@ from service.telemetry.metrics import Measured, render
 
 OPEN = "application/openmetrics-text; version=1.0.0"
 ROW: dict[str, Any] = {
-    "provider": "openai", "model": "model-1", "outcome": "ok", "calls": 4, "input_tokens": 700,
-    "output_tokens": 30, "cached_tokens": 500, "cost": 0.25, "seconds": 9.5,
+    "provider": "openai",
+    "model": "model-1",
+    "outcome": "ok",
+    "calls": 4,
+    "input_tokens": 700,
+    "output_tokens": 30,
+    "cached_tokens": 500,
+    "cost": 0.25,
+    "seconds": 9.5,
     "buckets": [[0.5, 1], [1, 1], [2.5, 3]],
 }
 FAMILIES = {"lars_model_calls", "lars_model_tokens", "lars_model_cost_dollars", "lars_model_call_seconds"}
