@@ -196,6 +196,15 @@ async def test_a_repair_that_cannot_be_had(desk: Desk, then: Failure, code: str)
     assert body["warnings"] == [f"the program could not be repaired any further: {code}: {then.detail}"]
 
 
+async def test_a_repair_that_the_policy_refuses(desk: Desk) -> None:
+    """It is mended once, as a first program is; then what ran before is answered."""
+    desk.planner.begin(wrote("1 / 0"), REFUSED, REFUSED, wrote("result = 1"))
+    body = await desk.generated(max_repairs=1, policy="restricted")
+    assert (body["generated_code"], body["model"]["repairs"]) == ("1 / 0", 2)
+    (warning,) = body["warnings"]
+    assert "llm_bad_reply: the model wrote what may not run, twice: the policy refused it: " in warning
+
+
 async def test_what_is_logged(desk: Desk) -> None:
     """A line for each call, and the tokens of all in the request's; nothing that was asked or written. A
     request whose model failed has paid, too."""
@@ -321,7 +330,7 @@ async def test_schemathesis(desk: Desk) -> None:
     command = (
         *("-m", "schemathesis.cli", "run", f"http://127.0.0.1:{desk.port}/openapi.json", "--no-color"),
         *("--checks", "all", "--exclude-checks", "positive_data_acceptance", "--phases", "fuzzing"),
-        *("--max-examples", "10", "--seed", "20", "--include-path", GENERATE),
+        *("--max-examples", "6", "--seed", "20", "--include-path", GENERATE),
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, stdout=asyncio.subprocess.PIPE, cwd=desk.state.settings.data_root
