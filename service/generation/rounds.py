@@ -43,7 +43,7 @@ class Rounds:
     def __init__(self, write: Write, run: Run, max_repairs: int) -> None:
         self._write = write
         self._run = run
-        self._mends = 1
+        self._unmended = True
         self._left = max_repairs
         self._ran: Ran | None = None
 
@@ -92,5 +92,5 @@ class Rounds:
         return True
 
     def _mend(self) -> bool:
-        had, self._mends = self._mends, 0
-        return bool(had)
+        may, self._unmended = self._unmended, False
+        return may

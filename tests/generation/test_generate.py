@@ -152,9 +152,10 @@ async def test_what_never_compiles_is_an_outcome(desk: Desk) -> None:
 
 async def test_a_failed_run_is_not_repaired_unasked(desk: Desk) -> None:
     """Not even one that was left by a SyntaxError: this program does compile."""
-    desk.planner.begin(wrote("compile('x = (', 'x', 'exec')"))
+    desk.planner.begin(wrote("compile('x = (', 'x', 'exec')"), wrote("never"))
     body = await desk.generated()
     assert (body["exception"]["type"], body["model"]["calls"]) == ("SyntaxError", 1)
+    assert len(desk.planner.asks) == 1
 
 
 @pytest.mark.parametrize(
