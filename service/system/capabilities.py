@@ -26,6 +26,19 @@ def capabilities(state: ServiceState) -> dict[str, object]:
         },
         "network": False,
         "processes": False,
+        "models": models(state),
+    }
+
+
+def models(state: ServiceState) -> dict[str, object]:
+    """Which language models can be asked. ``ready``: names of providers; ``why``: a sentence for each that is
+    not ready. Both are empty while the planner is not there."""
+    standing, settings = state.planning.line.standing, state.settings
+    return {
+        "configured": state.planning.configured,
+        "provider": "mock" if settings.llm_mock_handler is not None else settings.default_provider,
+        "ready": list(standing.ready) if standing else [],
+        "why": dict(standing.why) if standing else {},
     }
 
 
