@@ -27,17 +27,27 @@ def capabilities(state: ServiceState) -> dict[str, object]:
         },
         "network": False,
         "processes": False,
+        "models": models(state),
+    }
+
+
+def models(state: ServiceState) -> dict[str, object]:
+    """Which language models can be asked. ``ready``: names of providers; ``why``: a sentence for each that is
+    not ready. Both are empty while the planner is not there."""
+    standing, settings = state.planning.line.standing, state.settings
+    return {
+        "configured": state.planning.configured,
+        "provider": "mock" if settings.llm_mock_handler is not None else settings.default_provider,
+        "ready": list(standing.ready) if standing else [],
+        "why": dict(standing.why) if standing else {},
     }
 
 
 def planner(state: ServiceState) -> dict[str, object]:
-    """Which language models can be asked now, why others cannot, and the layers of their planner's own
-    confinement: "" for one in force, else why not."""
+    """Whether its process is there, and the layers of its own confinement: "" for one in force, else why it
+    is not."""
     standing = state.planning.line.standing
-    said: dict[str, object] = {"provider": state.settings.default_provider, "standing": standing is not None}
-    if standing is not None:
-        said |= {"ready": standing.ready, "why_not": standing.why, "layers": standing.layers}
-    return said
+    return {"standing": standing is not None, "layers": dict(standing.layers) if standing else {}}
 
 
 def limits(settings: Settings) -> dict[str, object]:
