@@ -16,6 +16,7 @@ import resource
 import signal
 import ssl
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,7 @@ TCP_PORTS: Final = "tcp_ports"  # the part of Landlock that kernels have got lat
 _PORTS_FROM_ABI: Final = 4
 _PORTS_NEED: Final = f"ports need {_PORTS_FROM_ABI}, of Linux 6.7"
 _OPEN_FILES: Final = 1024
+_LAST_THREAD_SECONDS: Final = 1.0
 _NAME_SERVICES: Final = Path("/etc/nsswitch.conf")
 _NAME_SERVICE: Final = re.compile(r"[a-z0-9_]{1,30}")
 
@@ -60,8 +62,7 @@ def confine(config: PlannerConfig) -> dict[str, str]:
 def layers_of(config: PlannerConfig, abi: int) -> list[Confining]:
     """All layers, in the order they are taken. Opens what Landlock will let through, while it can be reached.
     JailError when a thread exists already, which would stay outside, or nobody cannot be become."""
-    if len(os.listdir("/proc/self/task")) != 1:
-        raise JailError("confinement", ValueError("there is more than one thread already"))
+    _wait_for_threads()
     opened = _open_readable(abi) if abi else ()
     take(_first_steps())
     program = bytes.fromhex(config.filter)
@@ -73,6 +74,16 @@ def layers_of(config: PlannerConfig, abi: int) -> list[Confining]:
         Confining(Layer.LANDLOCK, (Step("landlock", _landlock(abi, opened, config.ports)),)),
         Confining(Layer.SECCOMP, (Step("seccomp of the planner", partial(_filter, program)),)),
     ]
+
+
+def _wait_for_threads() -> None:
+    """Until there is no other. One that has been joined is still there for a moment, as Python lets go of it
+    before the kernel does."""
+    deadline = time.monotonic() + _LAST_THREAD_SECONDS
+    while len(os.listdir("/proc/self/task")) != 1:
+        if time.monotonic() > deadline:
+            raise JailError("confinement", ValueError("there is more than one thread already"))
+        time.sleep(0.001)
 
 
 def take_layers(layers: Iterable[Confining], floor: Iterable[str]) -> dict[str, str]:

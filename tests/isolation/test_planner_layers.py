@@ -25,6 +25,11 @@ def main(broken, floor, threads):
     over = threading.Event()
     for _ in range(threads):
         threading.Thread(target=over.wait).start()
+    gone = [threading.Thread(target=int) for _ in range(20)]
+    for thread in gone:
+        thread.start()
+    for thread in gone:
+        thread.join()  # Python has let go of them; the kernel will
     try:
         return confine(PlannerConfig((), (), (443,), 1, 1, 1, filter=program, floor=tuple(floor)))
     except JailError as error:
