@@ -50,10 +50,16 @@ class Line:
 
     async def ask(self, ask: Ask) -> Answer:
         """The answer; the number in ``ask`` does not matter. Whoever is cancelled is forgotten there too.
-        PlannerFailed when nobody can be asked, not after a moment either, or the planner ended meanwhile."""
-        began = time.monotonic()
-        end = self._end or await self._awaited(min(_PATIENCE, ask.seconds))
-        left = ask.seconds - (time.monotonic() - began)
+        PlannerFailed when nobody can be asked, not after a moment either, or two planners ended over it."""
+        deadline = time.monotonic() + ask.seconds
+        try:
+            return await self._asked(ask, deadline)
+        except _Lost:  # with the planner: an answer is text, and asking again for it does nothing else twice
+            return await self._asked(ask, deadline)
+
+    async def _asked(self, ask: Ask, deadline: float) -> Answer:
+        end = self._end or await self._awaited(min(_PATIENCE, deadline - time.monotonic()))
+        left = max(0.0, deadline - time.monotonic())
         return await end.ask(replace(ask, id=next(self._numbers), seconds=left))
 
     async def _awaited(self, seconds: float) -> _End:
@@ -74,6 +80,11 @@ class Line:
     def _lost(self, end: _End) -> None:
         if self._end is end:
             self._end, self.standing = None, None
+
+
+class _Lost(PlannerFailed):
+    def __init__(self) -> None:
+        super().__init__("planner_unavailable", _DOWN, retry_after=1)
 
 
 class _End(asyncio.Protocol):
@@ -101,15 +112,15 @@ class _End(asyncio.Protocol):
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
             if not future.done():
-                future.set_exception(PlannerFailed("planner_unavailable", _DOWN, retry_after=1))
+                future.set_exception(_Lost())
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
     async def ask(self, ask: Ask) -> Answer:
-        if self._transport is None:
-            raise PlannerFailed("planner_unavailable", _DOWN, retry_after=1)
+        if self._transport is None or self._transport.is_closing():
+            raise _Lost
         message = wire.encode_json(wire.Kind.ASK, ask)
         if len(message) > MAX_MESSAGE_BYTES:
             detail = (

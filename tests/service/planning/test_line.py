@@ -77,18 +77,24 @@ async def test_without_a_planner(line: Line, monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_a_planner_that_ends(line: Line, end: PlannerEnd) -> None:
-    """Whoever waits is told so, and the next planner is asked."""
+    """The next planner is asked what it has left unanswered, once: a question may be what ends planners."""
     asking = asyncio.create_task(line.ask(ASK))
     await end.asked()
     stood = [line.standing]
     end.close()
-    assert (await failure(asking)).code == "planner_unavailable"
-    assert [*stood, line.standing] == [READY, None]
+    assert await end.ended()
     second = await connected(line)
-    asking = asyncio.create_task(line.ask(ASK))
-    second.answer(await second.asked(), code="2")
-    assert (await asking).output == {"code": "2"}
+    await second.asked()
+    assert [*stood, line.standing] == [READY, READY]
     second.close()
+    assert (await failure(asking)).code == "planner_unavailable"
+    stood.append(line.standing)
+    assert stood == [READY, None]
+    third = await connected(line)
+    asking = asyncio.create_task(line.ask(ASK))
+    third.answer(await third.asked(), code="3")
+    assert (await asking).output == {"code": "3"}
+    third.close()
 
 
 async def test_the_successor_of_a_planner_that_still_stands(line: Line, end: PlannerEnd) -> None:
@@ -142,10 +148,13 @@ async def test_a_planner_that_does_not_answer(
     ],
     ids=["kind", "array", "json", "length", "neither", "call", "code"],
 )
-async def test_a_planner_that_breaks_the_protocol(line: Line, end: PlannerEnd, message: bytes) -> None:
+async def test_a_planner_that_breaks_the_protocol(
+    line: Line, end: PlannerEnd, message: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is asked nothing more, and whoever waits is told."""
     asking = asyncio.create_task(line.ask(ASK))
     await end.asked()
+    monkeypatch.setattr("service.planning.line._PATIENCE", 0.02)
     with capture_logs() as lines:
         end.send(message)
         assert (await failure(asking)).code == "planner_unavailable"
