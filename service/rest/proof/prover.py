@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox_runtime.call import Binding, Reply, Trouble
-from service.errors import PlanRefused, RunTimeout, WorkerLost
+from service.errors import PlanRefused, WorkerLost
 from service.pool.pool import Pool
 from service.rest.call import call_for
 from service.rest.plan import Plan
@@ -45,7 +45,8 @@ class Prover:
         self._swept = False
 
     async def prove(self, shape: Shape, plan: Plan, rival: Plan | None) -> None:
-        """PlanRefused, rule ``proof`` or ``agreement``; as ``Sessions.call`` when there is no worker."""
+        """PlanRefused, rule ``proof`` or ``agreement``; QueueTimeout and StorageUnavailable when there is
+        no session for it."""
         await self._sweep()
         samples = samples_of(shape)
         course = await self._run(shape, samples, plan)
@@ -89,7 +90,7 @@ async def _observed(session: Scratch, plan: Plan, sample: Sample) -> Observed:
     call = call_for(admitted, sample.context, sample.body, None)
     try:
         text, reply = await session.call(call, _RUN_SECONDS)
-    except RunTimeout:
+    except TimeoutError:
         return _ended(f"it ran longer than {_RUN_SECONDS:g} s on a handful of records")
     except WorkerLost:
         return _ended("its worker was ended; it asks for too much memory, or for what the jail forbids")

@@ -18,8 +18,9 @@ from sandbox_runtime.domain import Session
 from service.errors import PlanRefused
 from service.pool.job import Spent
 from service.pool.pool import Pool
+from service.sessions.call import BoundWorker
+from service.sessions.directory import open_directory
 from service.sessions.removal import remove_tree
-from service.sessions.sessions import SessionLimits, Sessions
 from service.sessions.storage import in_storage
 
 SESSION = Session("proof", "scratch")
@@ -47,12 +48,13 @@ class Workshop:
 class Scratch:
     """One such session."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, worker: BoundWorker) -> None:
+        self._worker = worker
 
     async def call(self, call: Call, seconds: float) -> tuple[bytes | None, Reply]:
-        """As ``Sessions.call``."""
-        return await self._sessions.call(SESSION, call, time.monotonic() + seconds, Spent())
+        """Body and reply. WorkerLost, TimeoutError; the session is of no use after either."""
+        with self._worker.until(time.monotonic() + seconds):
+            return await self._worker.answer(call, Spent())
 
     async def fill(self, fixture: Mapping[str, object]) -> None:
         """Store these records."""
@@ -74,15 +76,25 @@ class Scratch:
 
 @asynccontextmanager
 async def scratch(workshop: Workshop) -> AsyncIterator[Scratch]:
-    """A session without records. StorageUnavailable."""
+    """A session without records. StorageUnavailable, QueueTimeout."""
     place = await in_storage(_make, workshop.root)
-    limits = SessionLimits(place, workshop.binding, workers=1, queue=1, rest=_SECONDS)
-    sessions = Sessions(workshop.workers, limits)
     try:
-        yield Scratch(sessions)
+        worker = await _bind(workshop, place)
+        try:
+            yield Scratch(worker)
+        finally:
+            worker.destroy()
     finally:
-        await sessions.close()
         await in_storage(_remove, place)
+
+
+async def _bind(workshop: Workshop, place: Path) -> BoundWorker:
+    directory = await in_storage(open_directory, place, SESSION)
+    try:
+        worker = await workshop.workers.lease(time.monotonic() + _SECONDS)
+        return BoundWorker(worker, workshop.binding, directory)
+    finally:
+        os.close(directory)
 
 
 def _make(root: Path) -> Path:
