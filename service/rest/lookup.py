@@ -50,7 +50,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Beyond:
+class Beyond:
     """What is known of a shape that no rule covers. ``query``: what of its parameters a model is shown, None
     when the request is not for a model."""
 
@@ -77,7 +77,7 @@ class Lookup:
         self._models = models
         self._by_rules, self._by_model = versions
         self._model_first = model_first and models.expected
-        self._beyond: OrderedDict[str, _Beyond] = OrderedDict()
+        self._beyond: OrderedDict[str, Beyond] = OrderedDict()
         self._left: OrderedDict[str, None] = OrderedDict()
 
     async def find(self, asked: Asked) -> Found:
@@ -99,11 +99,11 @@ class Lookup:
             try:
                 return Found(*await self._plans.compiled(key, shape, self._values(asked.context)))
             except NotExpressible as error:
-                beyond = _beyond_rules(shape, error)
+                beyond = beyond_rules(shape, error)
                 _remember(self._beyond, key, beyond)
         return await self._from_depth(beyond, asked)
 
-    async def _from_depth(self, beyond: _Beyond, asked: Asked) -> Found:
+    async def _from_depth(self, beyond: Beyond, asked: Asked) -> Found:
         if beyond.query is None or not self._models.expected:
             raise PlannerRequired(beyond.detail, missing=beyond.missing)
         shape = deep_shape(asked.context, self._by_model, beyond.query)
@@ -144,14 +144,15 @@ class Lookup:
         return [context.segments[1::2], context.query, context.body_json]
 
 
-def _beyond_rules(shape: Shape, error: NotExpressible) -> _Beyond:
+def beyond_rules(shape: Shape, error: NotExpressible) -> Beyond:
+    """What is to be known of a shape for which the rules have raised this."""
     query: Query = read_query(shape)
     # A filter decides what a change is for: whoever leaves it out changes more.
     shown = None
     if not query.filters:
         shown = tuple(each for each in shape.query if each[0] in query.controls)
     said = notices(query)
-    return _Beyond(error.missing, str(error), shown, warning(said) if said else "")
+    return Beyond(error.missing, str(error), shown, warning(said) if said else "")
 
 
 def _remember(known: OrderedDict[str, T], key: str, what: T) -> None:
