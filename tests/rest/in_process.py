@@ -1,4 +1,4 @@
-"""The application of one front or more over one real sandbox, in the test's own process, and requests to it."""
+"""The application of one front or more over one real sandbox, in the test's process, and requests to it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from service.app import create_app
 from service.limits.store import open_store
-from service.pool.local import LocalSandbox, local_sandbox
-from service.pool.pool import PoolSize
-from service.sandbox_spec import sandbox_spec
+from service.pool.local import LocalSandbox
 from service.settings import Settings
 from service.state import ServiceState, new_passage, new_state
 from tests.rest.stand_in import StandIn
@@ -93,23 +91,30 @@ async def new_front(sandbox: LocalSandbox, settings: Settings) -> Front:
     return Front(state)
 
 
-@asynccontextmanager
-async def fronts(root: Path, count: int, **variables: str) -> AsyncIterator[list[Front]]:
-    """So many over one data root; a model is configured, and nobody answers for it yet."""
-    settings = replace(Settings.from_env({**MODEL, **variables}), data_root=root)
-    async with local_sandbox(sandbox_spec(settings), PoolSize(1, 4, 8)) as sandbox, AsyncExitStack() as stack:
-        made = [await new_front(sandbox, settings) for _ in range(count)]
-        for front in made:
-            stack.push_async_callback(front.state.close)
-        yield made
+class Place:
+    """Where tests make their fronts: one sandbox for all of them, a data root for each."""
 
+    def __init__(self, sandbox: LocalSandbox, root: Path) -> None:
+        self.root = root
+        self._sandbox = sandbox
 
-@asynccontextmanager
-async def modelled(root: Path, stand_in: StandIn, **variables: str) -> AsyncIterator[Front]:
-    """One front whose model is the stand-in."""
-    async with fronts(root, 1, **variables) as (front,):
-        await stand_in.connect(front.state.planning.line)
-        try:
-            yield front
-        finally:
-            await stand_in.leave()
+    @asynccontextmanager
+    async def fronts(self, count: int, **variables: str) -> AsyncIterator[list[Front]]:
+        """So many over one data root; a model is configured, and nobody answers for it yet."""
+        settings = replace(Settings.from_env({**MODEL, **variables}), data_root=self.root)
+        async with AsyncExitStack() as stack:
+            made = [await new_front(self._sandbox, settings) for _ in range(count)]
+            for front in made:
+                stack.push_async_callback(front.state.sessions.close)
+                stack.push_async_callback(front.state.plans.close)
+            yield made
+
+    @asynccontextmanager
+    async def modelled(self, stand_in: StandIn, **variables: str) -> AsyncIterator[Front]:
+        """One front whose model is the stand-in."""
+        async with self.fronts(1, **variables) as (front,):
+            await stand_in.connect(front.state.planning.line)
+            try:
+                yield front
+            finally:
+                await stand_in.leave()

@@ -38,7 +38,7 @@ else:
 
 class StandIn:
     """``respond``: what is answered from now on. ``asks``: those for plans, in order; ``heard``: their
-    payloads. ``gate``: answers wait until it is set."""
+    payloads; ``asked``: set with the first. ``gate``: answers wait until it is set."""
 
     def __init__(self, respond: Respond = echo) -> None:
         self.respond = respond
@@ -46,6 +46,7 @@ class StandIn:
         self.heard: list[bytes] = []
         self.gate = asyncio.Event()
         self.gate.set()
+        self.asked = asyncio.Event()
         self._serving: list[asyncio.Task[None]] = []
 
     async def connect(self, line: Line, standing: Standing = STANDING) -> None:
@@ -76,6 +77,7 @@ class StandIn:
         ask = Ask.from_wire(wire.decode_object(frame))
         self.asks.append(ask)
         self.heard.append(frame.payload)
+        self.asked.set()
         await self.gate.wait()
         said = self.respond(ask)
         if said is None:

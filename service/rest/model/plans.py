@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from service.errors import LarsError, PlannerFailed, PlanPending, PlanRefused, RateLimited
+from service.errors import LarsError, PlannerFailed, PlanPending, RateLimited, kind_of
 from service.planning.asker import Asker
 from service.planning.planning import Planning
 from service.rest.model.llm_planner import LlmPlanner
@@ -93,7 +93,8 @@ class ModelPlans:
             kept = await self._plans.kept(key)  # another front may have bought it meanwhile
             if kept is not None:
                 return kept, "cache"
-            await self._count(asker.principal, key)
+            if self._planning.line.standing is not None:
+                await self._count(asker.principal, key)
             try:
                 plan = await self._planner.make(shape, asker, wish.rival)
             except LarsError as error:
@@ -114,11 +115,11 @@ class ModelPlans:
             self._counted.popitem(last=False)
 
     def _refused(self, key: str, error: LarsError) -> LarsError:
-        rule = error.extra.get("rule") if isinstance(error, PlanRefused) else None
-        code = error.code if isinstance(error, PlannerFailed) else type(error).__name__
-        _log.warning("plan_refused", plan=key, reason=code, rule=rule)
+        code, rule = kind_of(error).code, error.extra.get("rule")
         if not is_of_the_reply(error):
+            _log.warning("plan_not_made", plan=key, reason=code)
             return error
+        _log.warning("plan_refused", plan=key, reason=code, rule=rule)
         self._refusals.note(key, error)
         return again_after(error, SECONDS)
 
