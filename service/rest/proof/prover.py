@@ -59,7 +59,7 @@ class Prover:
         found = reply_difference(samples, course.seen, due.seen)
         found = found or difference("what is stored afterwards", course.data, due.data)
         if found:
-            detail = f"the plan does not what the built-in planner's does: {found}"
+            detail = f"the plan does something else than the built-in planner's: {found}"
             raise PlanRefused(detail, rule="agreement")
 
     async def try_one(self, shape: Shape, plan: Plan, sample: Sample) -> Observed:
