@@ -10,6 +10,8 @@ from sandbox_runtime.call import Reply
 from service.errors import STORE_KINDS, PlanFailed
 from service.rest.answer import plan_headers
 
+_WRITES = "it changes data, and a request of this method only reads"
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -29,7 +31,8 @@ def observe(text: bytes | None, reply: Reply) -> Observed:
     if trouble is not None:
         kind = STORE_KINDS.get(trouble.code)
         if kind is None or kind.status >= 500:
-            return Observed(reply.status, {}, code=trouble.code, fault=trouble.detail)
+            fault = _WRITES if trouble.code == "read_only" else trouble.detail
+            return Observed(reply.status, {}, code=trouble.code, fault=fault)
         return Observed(kind.status, {}, code=kind.code)
     body = None if text is None else json.loads(text)
     code = body.get("code") if isinstance(body, dict) and reply.status >= 400 else None
