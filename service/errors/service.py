@@ -120,7 +120,7 @@ class PlanRefused(ServiceError):
         seconds = None if retry_after is None else max(1, math.ceil(retry_after))
         super().__init__(
             detail,
-            extra={"rule": rule, "line": line} | ({} if seconds is None else {"retry_after": seconds}),
+            extra={"rule": rule, "line": line, "retry_after": seconds},
             headers={} if seconds is None else {"Retry-After": str(seconds)},
         )
 

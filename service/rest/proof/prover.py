@@ -3,6 +3,7 @@ something else than the built-in planner's."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +25,7 @@ from service.sessions.storage import in_storage
 from service.settings import Settings
 
 _RUN_SECONDS: Final = 1.0  # for one sample; a plan takes a thousandth of it
+_ALL_SECONDS: Final = 3.0  # for all of them
 _QUOTA: Final = 8 << 20
 _RESULT: Final = 1 << 20
 
@@ -66,15 +68,17 @@ class Prover:
         """What the plan makes of one request to the fixture. Nothing is kept."""
         async with scratch(self._workshop) as session:
             await session.fill(fixture_of(shape))
-            return await _observed(session, plan, sample)
+            return await _observed(session, plan, sample, _RUN_SECONDS)
 
     async def _run(self, shape: Shape, samples: Sequence[Sample], plan: Plan) -> Course:
         """Up to the first fault."""
         async with scratch(self._workshop) as session:
             await session.fill(fixture_of(shape))
             seen: list[Observed] = []
+            end = time.monotonic() + _ALL_SECONDS
             for sample in samples:
-                seen.append(await _observed(session, plan, sample))
+                seconds = min(_RUN_SECONDS, end - time.monotonic())
+                seen.append(await _observed(session, plan, sample, seconds))
                 if seen[-1].fault:
                     return Course(tuple(seen), None)
             return Course(tuple(seen), await session.data())
@@ -85,13 +89,13 @@ class Prover:
             await in_storage(remove_stale, self._workshop.root)
 
 
-async def _observed(session: Scratch, plan: Plan, sample: Sample) -> Observed:
+async def _observed(session: Scratch, plan: Plan, sample: Sample, seconds: float) -> Observed:
     admitted = Admitted("proof", KeptPlan(plan, "llm", 0.0, 0.0))
     call = call_for(admitted, sample.context, sample.body, None)
     try:
-        text, reply = await session.call(call, _RUN_SECONDS)
+        text, reply = await session.call(call, seconds)
     except TimeoutError:
-        return _ended(f"it ran longer than {_RUN_SECONDS:g} s on a handful of records")
+        return _ended(f"it ran longer than {seconds:.2g} s on a handful of records")
     except WorkerLost:
         return _ended("its worker was ended; it asks for too much memory, or for what the jail forbids")
     return observe(text, reply)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from service.settings import Settings
 from tests.service.rest.sessions import context_of
 
 ACT = Shape("POST", ("orders", ID, "cancel"))
+KEY, OTHER = Shape("GET", ("a",)).key(), Shape("GET", ("b",)).key()
 BLOCK = "REPLY = make_response(200)\n"
 OUTPUT = {"action": "cancel", "resource": "orders", "block": BLOCK}
 
@@ -149,7 +150,7 @@ def test_a_refusal_tells_when_it_ends_and_ends() -> None:
 
 
 async def test_one_at_a_time_has_a_lock(tmp_path: Path) -> None:
-    """Another key's does not matter, and no file is left."""
+    """Another key's does not matter, and nothing is written."""
     locks = PlanLocks(tmp_path)
     inside = most = 0
 
@@ -161,25 +162,25 @@ async def test_one_at_a_time_has_a_lock(tmp_path: Path) -> None:
             await asyncio.sleep(0)
             inside -= 1
 
-    async with locks.held("other"):
-        await asyncio.gather(*(use("key") for _ in range(5)))
+    async with locks.held(OTHER):
+        await asyncio.gather(*(use(KEY) for _ in range(5)))
     assert most == 1
-    assert list((tmp_path / "plan-locks").iterdir()) == []
+    assert [(entry.name, entry.stat().st_size) for entry in os.scandir(tmp_path)] == [("plans.lock", 0)]
 
 
 _HOLD = """
 import sys, pathlib
 from service.rest.model import locks
-assert locks._try(pathlib.Path(sys.argv[1])) is not None
+assert locks.try_lock(pathlib.Path(sys.argv[1]), sys.argv[2]) is not None
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
 async def test_a_front_that_dies_lets_go(tmp_path: Path) -> None:
-    path = tmp_path / "plan-locks" / "key"
+    path = str(tmp_path / "plans.lock")
     holder = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _HOLD, str(path), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        sys.executable, "-c", _HOLD, path, KEY, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     assert holder.stdout is not None
     assert await holder.stdout.readline() == b"held\n"
@@ -192,5 +193,5 @@ async def test_a_front_that_dies_lets_go(tmp_path: Path) -> None:
 
 
 async def _enter(locks: PlanLocks) -> None:
-    async with locks.held("key"):
+    async with locks.held(KEY):
         pass
