@@ -37,7 +37,6 @@ from service.rest.builtin import BuiltinPlanner
 from service.rest.judge import admit
 from service.rest.lookup import Lookup
 from service.rest.model.llm_planner import PROOFS, LlmPlanner
-from service.rest.model.locks import PlanLocks
 from service.rest.model.plans import ModelPlans
 from service.rest.model.shapes import model_versions
 from service.rest.plan import Planner
@@ -158,7 +157,7 @@ def _lookup(
     settings: Settings, planner: Planner, plans: PlanCache, planning: Planning, workers: Pool
 ) -> Lookup:
     writer = LlmPlanner(planning, plans, Prover(workers, settings), settings.llm_timeout)
-    models = ModelPlans(plans, writer, planning, PlanLocks(settings.data_root))
+    models = ModelPlans(plans, writer, planning, settings.data_root)
     by_rules = (("planner", planner.version), ("policy", PLAN_VERSION))
     versions = by_rules, model_versions(settings)
     return Lookup(planner, plans, models, versions, model_first=settings.planning == "llm")

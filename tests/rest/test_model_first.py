@@ -75,9 +75,14 @@ async def test_a_plan_that_agrees_serves(place: Place) -> None:
             lambda b: b.replace('["segments"][1])', '["segments"][1], cascade=True)', 1),
             "what is stored afterwards['details'] has",
         ),
+        (
+            ("POST", "/notes", {"a": 1}),
+            lambda b: b.replace("'/notes/'", "'/note/'"),
+            "Location is '/note/4', expected '/notes/4'",
+        ),
         (("GET", "/notes", None), lambda b: f"store.insert({{}})\n{b}", "proof"),
     ],
-    ids=["status", "body", "member", "data", "writes"],
+    ids=["status", "body", "member", "data", "location", "writes"],
 )
 async def test_a_plan_that_does_not_agree_is_told_so_and_never_serves(
     request_: tuple[str, str, object], change: Change, said: str, place: Place
@@ -90,6 +95,23 @@ async def test_a_plan_that_does_not_agree_is_told_so_and_never_serves(
         repair = stand_in.asks[1].repair
         assert repair is not None
         assert said in repair.problem, repair.problem
+
+
+async def test_a_plan_that_heeds_no_condition_does_not_agree(place: Place) -> None:
+    stand_in = StandIn(lambda ask: as_rules(ask, lambda _: _WITHOUT_CONDITION))
+    async with place.modelled(stand_in, LARS_PLANNING="llm") as front:
+        assert (await front.send("POST", "/notes", {"a": 1})).status == 201
+        answer = await front.send("PUT", "/notes/1", {"a": 2}, if_match='"stale"')
+        assert (answer.status, answer.source) == (412, "builtin")
+        repair = stand_in.asks[-1].repair
+        assert repair is not None
+        assert "the status is 200, expected 412" in repair.problem
+
+
+_WITHOUT_CONDITION = """\
+record = store.replace(ctx["segments"][1], ctx["body_json"]) if len(ctx["segments"]) > 1 else None
+REPLY = make_response(200, record) if record else make_response(404, {"code": "not_found"})
+"""
 
 
 async def test_a_query_that_is_no_control_is_for_the_rules(place: Place) -> None:
@@ -129,7 +151,7 @@ async def test_the_rules_serve_whatever_befalls_the_model(place: Place) -> None:
 
 async def test_what_no_rule_covers_is_for_the_model_in_either_mode(place: Place) -> None:
     stand_in = StandIn(echo)
-    async with place.modelled(stand_in, LARS_PLANNING="llm", LARS_MAX_EXEC_MS="400") as front:
+    async with place.modelled(stand_in, LARS_PLANNING="llm", LARS_MAX_EXEC_MS="1000") as front:
         assert await sources(front, ("POST", "/notes/1/close", None), ("POST", "/notes/1/close", None)) == [
             "llm",
             "cache",

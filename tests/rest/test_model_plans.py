@@ -193,6 +193,26 @@ async def test_what_is_wrong_with_a_reply_is_remembered(code: str, modelled: tup
     assert len(stand_in.asks) == 1 + len(repairs)
 
 
+@pytest.mark.parametrize(
+    "said", [plan("import os\n"), Failure("llm_refused", "it declined")], ids=["plan", "model"]
+)
+async def test_every_front_knows_what_was_refused(said: Output | Failure, place: Place) -> None:
+    """In the same words."""
+    stand_in = StandIn(lambda _: said)
+    async with place.fronts(2) as both:
+        for front in both:
+            await stand_in.connect(front.state.planning.line)
+        first, second, third = [await front.send("POST", CANCEL) for front in (both[0], both[1], both[1])]
+        asked = len(stand_in.asks)
+        assert asked == (1 if isinstance(said, Failure) else 2)
+        for answer in (second, third):
+            assert answer.status == first.status
+            assert answer.body["code"] == first.body["code"]
+            assert answer.body.get("rule") == first.body.get("rule")
+            assert 50 < int(answer.headers["retry-after"]) <= 60
+        await stand_in.leave()
+
+
 async def test_a_providers_trouble_is_not(modelled: tuple[Front, StandIn]) -> None:
     served, stand_in = modelled
     stand_in.respond = lambda _: Failure("llm_failed", "status 500", retry_after=3)
@@ -206,7 +226,7 @@ async def test_a_slow_model_is_not_waited_for_for_ever(place: Place) -> None:
     """The request is told to come again; what it has begun goes on, and is there then."""
     stand_in = StandIn()
     stand_in.gate.clear()
-    async with place.modelled(stand_in, LARS_MAX_EXEC_MS="400") as front:
+    async with place.modelled(stand_in, LARS_MAX_EXEC_MS="1000") as front:
         await fill(front)
         early = await front.send("POST", CANCEL)
         assert (early.status, early.body["code"], early.headers["retry-after"]) == (503, "plan_pending", "2")

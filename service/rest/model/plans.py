@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -17,11 +18,13 @@ from service.planning.asker import Asker
 from service.planning.planning import Planning
 from service.rest.model.llm_planner import LlmPlanner
 from service.rest.model.locks import PlanLocks
+from service.rest.model.refusal_files import RefusalFiles
 from service.rest.model.refusals import SECONDS, Refusals, again_after, is_of_the_reply
 from service.rest.plan import Plan
 from service.rest.plan_cache import Admitted, PlanCache, Source
 from service.rest.plan_files import KeptPlan
 from service.rest.shape import Shape
+from service.sessions.storage import in_storage
 
 _log: FilteringBoundLogger = structlog.get_logger("lars.planner")
 _COUNTED = 10_000  # shapes of callers that are remembered as counted
@@ -39,13 +42,15 @@ class Wish:
 
 
 class ModelPlans:
-    """One front's. ``plans``: where they are kept, beside those of rules."""
+    """One front's. ``plans``: where they are kept, beside those of rules; ``root``: the data root, which all
+    fronts share."""
 
-    def __init__(self, plans: PlanCache, planner: LlmPlanner, planning: Planning, locks: PlanLocks) -> None:
+    def __init__(self, plans: PlanCache, planner: LlmPlanner, planning: Planning, root: Path) -> None:
         self._plans = plans
         self._planner = planner
         self._planning = planning
-        self._locks = locks
+        self._locks = PlanLocks(root)
+        self._files = RefusalFiles(root)
         self._refusals = Refusals()
         self._counted: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -93,12 +98,13 @@ class ModelPlans:
             kept = await self._plans.kept(key)  # another front may have bought it meanwhile
             if kept is not None:
                 return kept, "cache"
+            await self._check_others(key)
             if self._planning.line.standing is not None:
                 await self._count(asker.principal, key)
             try:
                 plan = await self._planner.make(shape, asker, wish.rival)
             except LarsError as error:
-                raise self._refused(key, error) from error
+                raise await self._refused(key, error) from error
             model = next((f"{call.provider}/{call.model}" for call in reversed(asker.calls)), None)
             kept = KeptPlan.made_now(plan, "llm", time.monotonic() - began, model)
             await self._plans.keep(key, kept)
@@ -114,13 +120,22 @@ class ModelPlans:
         if len(self._counted) > _COUNTED:
             self._counted.popitem(last=False)
 
-    def _refused(self, key: str, error: LarsError) -> LarsError:
+    async def _check_others(self, key: str) -> None:
+        """Raises what another front was told a moment ago."""
+        found = await in_storage(self._files.load, key)
+        if found is not None:
+            error, left = found
+            self._refusals.note(key, error, left)
+            raise again_after(error, left)
+
+    async def _refused(self, key: str, error: LarsError) -> LarsError:
         code, rule = kind_of(error).code, error.extra.get("rule")
         if not is_of_the_reply(error):
             _log.warning("plan_not_made", plan=key, reason=code)
             return error
         _log.warning("plan_refused", plan=key, reason=code, rule=rule)
-        self._refusals.note(key, error)
+        self._refusals.note(key, error, SECONDS)
+        await in_storage(self._files.save, key, error, SECONDS)
         return again_after(error, SECONDS)
 
 

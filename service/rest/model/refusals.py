@@ -41,7 +41,7 @@ class Refusals:
     def __init__(self) -> None:
         self._known: OrderedDict[str, tuple[float, LarsError]] = OrderedDict()
 
-    def note(self, key: str, error: LarsError, seconds: float = SECONDS) -> None:
+    def note(self, key: str, error: LarsError, seconds: float) -> None:
         """For so long this error is the answer."""
         self._known[key] = time.monotonic() + seconds, error
         self._known.move_to_end(key)

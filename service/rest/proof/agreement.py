@@ -1,12 +1,13 @@
 """Whether two plans do the same: the first difference between their replies and their data, in words. Pure.
 
-Of an error, status and code count, for its words are free. Headers do not count."""
+Of an error, status and code count, for its words are free. Of headers only Location does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from service.rest.links import uri
 from service.rest.proof.observed import Observed
 from service.rest.proof.samples import Sample
 
@@ -20,6 +21,7 @@ def reply_difference(samples: Sequence[Sample], mine: Sequence[Observed], due: S
             return f"{sample}: the status is {one.status}, expected {other.status}"
         if other.status < 400:
             found = difference("the body", one.body, other.body)
+            found = found or difference("Location", _location(one), _location(other))
         else:
             found = difference("the code", one.code or other.code, other.code)
         if found:
@@ -41,6 +43,11 @@ def difference(where: str, mine: Any, due: Any) -> str:
         return ""
     same = type(mine) is type(due) and mine == due
     return "" if same else f"{where} is {_shown(mine)}, expected {_shown(due)}"
+
+
+def _location(seen: Observed) -> str | None:
+    given = next((value for name, value in seen.headers.items() if name.lower() == "location"), None)
+    return None if given is None else uri(given)
 
 
 def _of_members(where: str, mine: dict[str, Any], due: dict[str, Any]) -> str:

@@ -32,6 +32,9 @@ _VALUES = {
     "_order": ("asc", "desc"),
 }
 
+# Of conditions: one that holds, as a rule, and one that does not.
+_TAGS = {"if-match": (b"*", b'"stale"'), "if-none-match": (b'"none"', b"*")}
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -85,7 +88,7 @@ def _sample(shape: Shape, ids: tuple[str, ...], variant: int) -> Sample:
     segments = [next(given) if part == ID else part for part in shape.path]
     body = _body(shape, variant)
     overridden = shape.method == "DELETE" and bool(body)  # only so can one of json-server's have a body
-    headers = [(b"host", b"example.org"), *_headers(shape)]
+    headers = [(b"host", b"example.org"), *_headers(shape, variant)]
     if overridden:
         headers.append((b"x-http-method-override", b"DELETE"))
     parts = Parts(
@@ -109,11 +112,11 @@ def _query(shape: Shape, variant: int) -> list[tuple[str, str]]:
     return found
 
 
-def _headers(shape: Shape) -> Iterator[tuple[bytes, bytes]]:
+def _headers(shape: Shape, variant: int) -> Iterator[tuple[bytes, bytes]]:
     if shape.media_type:
         yield b"content-type", shape.media_type.encode("latin-1")
     for name in shape.conditions:
-        yield name.encode(), b'"none"' if name == "if-none-match" else b"*"
+        yield name.encode(), _TAGS[name][variant]
     if shape.prefer:
         told = ("max-affected=2" if token == "max-affected" else token for token in shape.prefer)  # noqa: S105 - a preference
         yield b"prefer", ", ".join(told).encode()

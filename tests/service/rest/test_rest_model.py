@@ -15,6 +15,7 @@ from service.errors import LarsError, PlannerFailed, PlanRefused
 from service.rest.builtin import BuiltinPlanner, read_query
 from service.rest.model.locks import PlanLocks
 from service.rest.model.output import plan_of
+from service.rest.model.refusal_files import RefusalFiles
 from service.rest.model.refusals import Refusals, is_of_the_reply
 from service.rest.model.shapes import deep_shape, model_versions, readable
 from service.rest.plan import MAX_BLOCK
@@ -147,6 +148,21 @@ def test_a_refusal_tells_when_it_ends_and_ends() -> None:
     assert first.extra == {"rule": "proof", "line": 3, "retry_after": 30}
     assert first.headers == second.headers == {"Retry-After": "30"}
     assert refusals.of("c") is refusals.of("d") is None
+
+
+def test_a_refusal_on_the_disk_ends_too(tmp_path: Path) -> None:
+    """And one that is no refusal counts for nothing."""
+    files = RefusalFiles(tmp_path)
+    files.save(KEY, PlanRefused("no", rule="proof", line=3), 30)
+    files.save(OTHER, PlannerFailed("llm_refused", "it declined"), 0)
+    found = files.load(KEY)
+    assert found is not None
+    assert (found[0].detail, found[0].extra["rule"], found[0].extra["line"]) == ("no", "proof", 3)
+    assert 20 < found[1] <= 30
+    assert files.load(OTHER) is None
+    assert [entry.name for entry in os.scandir(tmp_path / "plans")] == [f"{KEY}.refused"]
+    (tmp_path / "plans" / f"{OTHER}.refused").write_text('{"until": "soon"}')
+    assert files.load(OTHER) is None
 
 
 async def test_one_at_a_time_has_a_lock(tmp_path: Path) -> None:
