@@ -12,8 +12,8 @@ import orjson
 from service.rest.builtin.bodies import JSON_PATCH
 from service.rest.context import FORM, Parts, RequestContext
 from service.rest.proof.fixture import CHILDREN, TEXT_ID, parent_of
-from service.rest.proof.values import value_of
-from service.rest.shape import ID, Shape
+from service.rest.proof.values import value_of, word
+from service.rest.shape import ID, SEARCH, Shape
 
 MAX_SAMPLES = 8
 _MISSING = "999"
@@ -118,7 +118,8 @@ def _headers(shape: Shape, variant: int) -> Iterator[tuple[bytes, bytes]]:
     for name in shape.conditions:
         yield name.encode(), _TAGS[name][variant]
     if shape.prefer:
-        told = ("max-affected=2" if token == "max-affected" else token for token in shape.prefer)  # noqa: S105 - a preference
+        most = ("max-affected=9", "max-affected=1")[variant]
+        told = (most if token == "max-affected" else token for token in shape.prefer)  # noqa: S105 - a preference
         yield b"prefer", ", ".join(told).encode()
 
 
@@ -136,6 +137,8 @@ def _value(shape: Shape, variant: int) -> Any:
     if shape.media_type == JSON_PATCH:
         change = {"op": "replace", "path": "/name", "value": "changed"}
         return [{"op": "remove", "path": "/nowhere"} if variant else change]
+    if shape.body == "object" and shape.path[-1:] == (SEARCH,):
+        return {} if variant else {"name": word(1)}
     if shape.body == "object":
         return {} if variant else {"name": "sample", "count": 5, "info": {"size": 1}}
     if shape.body == "array":
