@@ -15,6 +15,7 @@ from sandbox_runtime.wire import WireError
 End = Literal["ok", "exception", "exit", "memory", "output", "disk", "syscall", "rejected", "invalid_data"]
 _ENDS = frozenset(get_args(End))
 MAX_TEXT = 64 * 1024
+NOTHING_FOUND = "Code is safe to execute."  # ``Report.findings`` of a program without one
 _NICEST = 19
 
 

@@ -222,6 +222,8 @@ _LANDLOCK_NET_BOTH = 0b11
 _LANDLOCK_SCOPE_BOTH = 0b11
 _LANDLOCK_CREATE_RULESET_VERSION = 1
 _LANDLOCK_RULE_PATH_BENEATH = 1
+_LANDLOCK_RULE_NET_PORT = 2
+_LANDLOCK_CONNECT_TCP = 1 << 1
 
 
 def landlock_abi() -> int:
@@ -269,10 +271,14 @@ def landlock_rule(rights: int, descriptor: int) -> bytes:
     return struct.pack("=Qi", rights, descriptor)
 
 
-def landlock_restrict_self(ruleset: int, rules: Iterable[bytes]) -> None:
-    """Add the rules and enter a new Landlock domain. Needs no_new_privs."""
+def landlock_restrict_self(ruleset: int, rules: Iterable[bytes], ports: Iterable[int] = ()) -> None:
+    """Add the rules and enter a new Landlock domain, which may connect to these TCP ports where the ABI is 4
+    or later. Needs no_new_privs."""
     for rule in rules:
         Call("landlock_add_rule", _landlock_add_rule, ruleset, _LANDLOCK_RULE_PATH_BENEATH, rule, 0)()
+    for port in ports:
+        rule = struct.pack("=QQ", _LANDLOCK_CONNECT_TCP, port)  # struct landlock_net_port_attr
+        Call(f"landlock port {port}", _landlock_add_rule, ruleset, _LANDLOCK_RULE_NET_PORT, rule, 0)()
     Call("landlock_restrict_self", _landlock_restrict_self, ruleset, 0)()
 
 

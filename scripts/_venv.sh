@@ -2,12 +2,13 @@
 # Sourced by the other scripts: keeps a virtual environment in step with the lock files.
 #
 #   ensure_venv runtime    what `lars serve` needs: requirements.lock and this checkout, editable
+#   ensure_venv llm        that, and requirements-llm.lock: the clients of language models
 #   ensure_venv dev        that, and requirements-dev.lock: what check.sh and test.sh need
 #
 # Sets $root (the checkout) and $venv ($LARS_VENV, or .venv in the checkout). $LARS_PYTHON names the
 # interpreter to build with; otherwise the first that runs of python3.13, python3.12, python3.11, python3.
 #
-# $venv/.lars belongs to this file: `lock` is held while building; `runtime` and `dev` are stamps, removed
+# $venv/.lars belongs to this file: `lock` is held while building; `runtime`, `llm` and `dev` are stamps, removed
 # before the first change and written after the last, so an interrupted build is never taken for a whole one.
 
 root=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -24,8 +25,10 @@ die() { # die SENTENCE
     exit 1
 }
 
+declare -A additions=([llm]="the clients of language models" [dev]="the tools for checks and tests")
+
 lock_of() { # lock_of KIND
-    if [[ $1 == dev ]]; then echo "$root/requirements-dev.lock"; else echo "$root/requirements.lock"; fi
+    if [[ $1 == runtime ]]; then echo "$root/requirements.lock"; else echo "$root/requirements-$1.lock"; fi
 }
 
 # Everything a finished environment depends on: the pins, the package, the checkout's place, the interpreter
@@ -106,24 +109,27 @@ build_venv() { # build_venv KIND, with the lock held
     local fresh=yes
     find_python
     require_libseccomp
-    # A current runtime without a stale dev is only added to; anything else starts from nothing.
-    if is_current runtime && [[ ! -e $venv/.lars/dev ]]; then fresh=no; fi
-    rm -f "$venv/.lars/runtime" "$venv/.lars/dev" || die "$venv is not writable for $(id -un)."
+    # A current runtime without anything stale on top is only added to; anything else starts from nothing.
+    if is_current runtime && [[ ! -e $venv/.lars/dev ]] && { [[ ! -e $venv/.lars/llm ]] || is_current llm; }; then
+        fresh=no
+    fi
+    rm -f "$venv/.lars/runtime" "$venv/.lars/llm" "$venv/.lars/dev" || die "$venv is not writable for $(id -un)."
     if [[ $fresh == yes ]]; then
         echo "${0##*/}: setting up $venv with $("$python" -I --version) (once, under a minute)" >&2
         create_venv
     fi
-    if [[ $1 == dev ]]; then
-        echo "${0##*/}: adding the tools for checks and tests (once, under a minute)" >&2
+    if [[ $1 != runtime ]]; then
+        echo "${0##*/}: adding ${additions[$1]} (once, under a minute)" >&2
         # Pinned sources are built with the pinned setuptools that is already installed.
-        pip_install --require-hashes --use-pep517 --no-build-isolation --requirement "$(lock_of dev)"
-        write_stamp dev || die "$venv is not writable for $(id -un)."
+        pip_install --require-hashes --use-pep517 --no-build-isolation --requirement "$(lock_of "$1")"
+        write_stamp "$1" || die "$venv is not writable for $(id -un)."
     fi
     write_stamp runtime || die "$venv is not writable for $(id -un)."
 }
 
 ensure_venv() { # ensure_venv KIND
     ! is_current "$1" || return 0
+    if [[ $1 == llm ]] && is_current dev; then return 0; fi # it has them
     claim_directory
     (
         if ! flock --nonblock 9; then

@@ -2,11 +2,12 @@
 # Starts the LARS service in the foreground; the first run also installs it into .venv.
 set -euo pipefail
 
-usage="usage: scripts/start_api.sh [--host HOST] [--port PORT] [--env-file FILE]
+usage="usage: scripts/start_api.sh [--host HOST] [--port PORT] [--env-file FILE] [--with-llm]
 
   --host HOST        address to listen on (default 127.0.0.1)
   --port PORT        TCP port to listen on (default 8000)
   --env-file FILE    read settings (NAME=value lines) from FILE first
+  --with-llm         also install the clients of language models (OpenAI, Anthropic, Together)
 
 LARS_PYTHON names the Python to install with, LARS_VENV the directory to install into (default .venv)."
 
@@ -16,11 +17,16 @@ refuse() { # refuse SENTENCE
 }
 
 options=()
+kind=runtime
 while (($#)); do
     case $1 in
     -h | --help)
         echo "$usage"
         exit 0
+        ;;
+    --with-llm)
+        kind=llm
+        shift
         ;;
     --host | --port | --env-file)
         (($# > 1)) || refuse "$1 needs a value."
@@ -36,5 +42,5 @@ while (($#)); do
 done
 
 . "$(dirname "${BASH_SOURCE[0]}")/_venv.sh"
-ensure_venv runtime
+ensure_venv "$kind"
 exec "$venv/bin/lars" serve "${options[@]}"

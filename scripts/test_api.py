@@ -25,6 +25,7 @@ KEY_VARIABLE = "LARS_API_KEY"
 DEFAULT_QUERY = "Calculate the first 10 prime numbers"
 REPLY_SECONDS = 60.0
 NOT_OFFERED = "not offered by this server"
+GENERATE = "/generate-and-execute"
 
 Expected = object | Callable[[object], bool]
 
@@ -176,8 +177,10 @@ def query_checks(query: str) -> tuple[Check, ...]:
         "generated_code": is_text,
         "stdout": is_text,
         "exit_code": 0,
+        "execution_time": is_seconds,
+        "validation_result": is_text,
     }
-    return (Check("program from a question", "/generate-and-execute", 200, body, members, optional=True),)
+    return (Check("program from a question", GENERATE, 200, body, members, optional=True),)
 
 
 def ask(base: str, check: Check) -> Reply:
@@ -240,6 +243,22 @@ def same(value: object, expected: object) -> bool:
     return value == expected and isinstance(value, bool) == isinstance(expected, bool)
 
 
+def is_absent(reply: Reply) -> bool:
+    """Whether the service has no such endpoint, or no language model to ask behind it."""
+    return reply.status == 404 or (reply.status == 503 and code_of(reply) == "planner_not_configured")
+
+
+def why(reply: Reply) -> str:
+    """What the service says of it, where it does."""
+    detail = reply.body.get("detail") if isinstance(reply.body, dict) else None
+    return f": {detail}" if reply.status == 503 and isinstance(detail, str) else ""
+
+
+def code_of(reply: Reply) -> object:
+    """The code of an error."""
+    return reply.body.get("code") if isinstance(reply.body, dict) else None
+
+
 def short(value: object) -> str:
     """A value as one short line."""
     text = json.dumps(value)
@@ -251,9 +270,9 @@ def run(base: str, checks: Sequence[Check]) -> tuple[int, int, int]:
     passed = failed = absent = 0
     for check in checks:
         reply = ask(base, check)
-        if check.optional and reply.status == 404:
+        if check.optional and is_absent(reply):
             absent += 1
-            print(f"----  {check.name}: {check.path} is {NOT_OFFERED}")
+            print(f"----  {check.name}: {check.path} is {NOT_OFFERED}{why(reply)}")
         elif wrong := faults(check, reply):
             failed += 1
             print(f"FAIL  {check.name}: {'; '.join(wrong)}")

@@ -16,6 +16,7 @@ from service.access.gate import Open
 from service.access.scopes import Scope
 from service.execution.endpoint import execute
 from service.functions import routes as functions
+from service.generation.endpoint import generate_and_execute
 from service.http.edge import Edge
 from service.http.routing import CatchAllRoute, OwnedRoute
 from service.rest import endpoint as resources
@@ -29,6 +30,7 @@ from service.telemetry import endpoint as telemetry
 GET, POST = ("GET",), ("POST",)
 OWNED = (
     OwnedRoute("/execute", execute, POST, Scope.EXECUTE),
+    OwnedRoute("/generate-and-execute", generate_and_execute, POST, Scope.GENERATE),
     OwnedRoute("/health", system.health, GET, Open.HEALTH),
     OwnedRoute("/healthz", system.healthz, GET, Open.HEALTH),
     OwnedRoute("/readyz", system.readyz, GET, Open.HEALTH),
@@ -52,9 +54,7 @@ OWNED = (
 )
 # What lies beside and below the paths above is nobody's resource: "/execute/" must not become a collection.
 # Nor may what other versions of this service serve: data under such a name would be out of reach there.
-NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(
-    ("generate-and-execute", "improved", "self-improve")
-)
+NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(("improved", "self-improve"))
 RESERVED = Route("/{path:path}", resources.reserved, methods=list(resources.METHODS))
 RESOURCES = CatchAllRoute(resources.rest, resources.METHODS, NAMES, Scope.REST)
 ROUTES = (functions.OWN_PATHS, RESOURCES, *OWNED, RESERVED)

@@ -15,6 +15,7 @@ from service.commands.model_planning import NoModel
 from service.commands.options import Call
 from service.control.refusal import ControlRefused
 from service.listen import ListenError
+from service.model_keys import part_with_model_keys
 from service.settings import Settings, SettingsError, conflicts, load_env_file, unknown_variables
 from service.supervisor.supervisor import StartFailed
 from service.supervisor.zygote import ZygoteFailed
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         environ = _environ(options)
         settings = Settings.from_env(environ)
+        if options.command == "serve":
+            part_with_model_keys(environ, settings.default_provider)
         configure_logging(settings)
         _warn(environ)
         call: Call = options.call

@@ -25,8 +25,10 @@ from sandbox_runtime.store import limits
 from sandbox_runtime.store.database import SessionDatabase
 from service import cli
 from service.app import OWNED
-from service.errors import KINDS, STORE_KINDS
-from service.execution.request import FIELDS
+from service.errors import KINDS, PLANNER_KINDS, STORE_KINDS
+from service.execution.fields import FIELDS, Fields
+from service.generation.request import FIELDS as GENERATE_FIELDS
+from service.generation.response import model_of
 from service.http.json_text import MAX_DEPTH
 from service.pool.job import Timing, Usage, Verdict
 from service.rest import context, prefer
@@ -38,6 +40,7 @@ from service.rest.shape import Shape
 from service.settings import Settings
 from service.settings.table import OF_SCRIPTS, SETTINGS
 from service.system.openapi import document
+from service.telemetry.model_metrics import model_families
 from tests.service_process import running_service
 from tests.supervisor.serving import Service, serving
 
@@ -45,6 +48,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 API = (DOCS / "api.md").read_text("utf-8")
 EXECUTION = (DOCS / "execution.md").read_text("utf-8")
+GENERATE = (DOCS / "generate.md").read_text("utf-8")
 REST = (DOCS / "rest.md").read_text("utf-8")
 FUNCTIONS = (DOCS / "functions.md").read_text("utf-8")
 PLANS = (DOCS / "plans.md").read_text("utf-8")
@@ -94,9 +98,9 @@ def test_every_route() -> None:
     assert all(f"`{name}`" in REST.partition("\n## ")[0] for name in reserved)
 
 
-def field_rows() -> Iterator[str]:
-    """The table of fields as docs/api.md has it."""
-    for name, field in FIELDS.items():
+def field_rows(fields: Fields) -> Iterator[str]:
+    """The table of fields as a document has it."""
+    for name, field in fields.items():
         kinds: Any = field.schema.get("type", "any JSON" if not field.schema else "")
         if "enum" in field.schema:
             kinds = [f"`{value}`" for value in field.schema["enum"] if value]  # type: ignore[attr-defined]
@@ -106,8 +110,10 @@ def field_rows() -> Iterator[str]:
 
 def test_every_field() -> None:
     """The table is the one that the parser's own table makes."""
-    section = API.partition("\n### Fields\n")[2].partition("\n### ")[0]
-    assert re.findall(r"^\| `.*$", section, re.MULTILINE) == list(field_rows())
+    shown = API.partition("\n### Fields\n")[2].partition("\n### ")[0]
+    assert re.findall(r"^\| `.*$", shown, re.MULTILINE) == list(field_rows(FIELDS))
+    shown = section(GENERATE, "## Fields")
+    assert re.findall(r"^\| `.*$", shown, re.MULTILINE) == list(field_rows(GENERATE_FIELDS))
 
 
 def test_every_member_of_the_reply() -> None:
@@ -121,6 +127,23 @@ def test_every_member_of_the_reply() -> None:
         assert set(schema["properties"][member]["properties"]) == set(cls.__slots__)
 
 
+def test_every_member_of_a_generated_reply() -> None:
+    """In docs/generate.md, beside those of docs/api.md that stay what they are."""
+    schemas = document(Settings.from_env({}))["components"]["schemas"]
+    own, of_model = re.findall(r"(?:^\|.*\n)+", section(GENERATE, "## Reply"), re.MULTILINE)
+    members = set(re.findall(r"^\| `(\w+)`", own, re.MULTILINE))
+    assert members | set(schemas["Outcome"]["properties"]) == set(schemas["Generated"]["properties"])
+    shown = re.findall(r"^\| `(\w+)`", of_model, re.MULTILINE)
+    assert shown == list(schemas["Generated"]["properties"]["model"]["properties"])
+    assert shown == list(model_of((), 0))
+
+
+def test_every_family_of_models() -> None:
+    """In docs/generate.md."""
+    shown = {name.removesuffix("_total") for name in names(table(GENERATE, "## Figures"))}
+    assert shown == {family.name for family in model_families({"models": []})}
+
+
 def test_every_verdict() -> None:
     """In docs/api.md; those of a limit in docs/execution.md too."""
     assert names(table(API, "### Verdicts")) == list(get_args(Verdict))
@@ -129,10 +152,12 @@ def test_every_verdict() -> None:
 
 
 def test_every_error_code() -> None:
-    """With its status; docs/errors.md, which is generated, has the rest."""
-    rows = {int(row[0]): re.findall(r"`(\w+)`", row[1]) for row in table(API, "## Errors")}
-    kinds = [(kind.status, kind.code) for kind in KINDS.values()]
-    assert [(status, code) for status, codes in rows.items() for code in codes] == kinds
+    """With its status, those of language models apart; docs/errors.md, which is generated, has the rest."""
+    shown = re.findall(r"(?:^\|.*\n)+", section(API, "## Errors"), re.MULTILINE)
+    for text, kinds in zip(shown, ([*KINDS.values()], [*PLANNER_KINDS.values()]), strict=True):
+        rows = re.findall(r"^\| (\d+) \| (.*) \|$", text, re.MULTILINE)
+        codes = [(int(status), code) for status, said in rows for code in re.findall(r"`(\w+)`", said)]
+        assert codes == [(kind.status, kind.code) for kind in kinds]
 
 
 @pytest.mark.parametrize("path", sorted([*DOCS.glob("*.md"), ROOT / "README.md"]), ids=lambda path: path.name)

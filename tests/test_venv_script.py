@@ -110,7 +110,8 @@ def checkout(tmp_path: Path) -> Checkout:
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     (root / "requirements.lock").write_text(write_wheel(wheels))
-    (root / "requirements-dev.lock").write_text((root / "requirements.lock").read_text())
+    for kind in ("llm", "dev"):
+        (root / f"requirements-{kind}.lock").write_text((root / "requirements.lock").read_text())
     (root / "pyproject.toml").write_text(PYPROJECT + '[project]\nname = "lars"\nversion = "0.1.0"\n')
     (root / "backend.py").write_text(BACKEND)
     (root / "program.py").write_text(PROGRAM)
@@ -182,16 +183,21 @@ def test_interrupted_and_outdated_set_ups_start_from_nothing(checkout: Checkout)
 
 
 def test_tools_are_added_to_a_current_runtime(checkout: Checkout) -> None:
-    """`dev` builds on `runtime`, keeps it, and is not repeated."""
+    """`llm` and `dev` build on `runtime`, keep it, and are not repeated; `dev` has what `llm` has."""
     assert checkout.start().returncode == 0
     kept = next(checkout.venv.glob("lib/python3*/site-packages")) / "kept.py"
     kept.touch()
     add = ["bash", "-c", 'set -e; . "$0"; ensure_venv dev', str(checkout.root / "scripts" / "_venv.sh")]
     environment = checkout.environment | {"LARS_VENV": str(checkout.venv)}
+    models = checkout.start("--with-llm")
+    assert (models.returncode, models.stdout) == (0, "['serve'] []\n")
+    assert "adding the clients of language models" in models.stderr
+    assert checkout.stamps() == {"runtime", "llm"}
     first = subprocess.run(add, env=environment, capture_output=True, text=True, check=True)
     second = subprocess.run(add, env=environment, capture_output=True, text=True, check=True)
     assert "adding the tools" in first.stderr
     assert second.stderr == ""
+    assert checkout.start("--with-llm").stderr == ""
     assert checkout.stamps() == {"runtime", "dev"}
     assert kept.exists()
 

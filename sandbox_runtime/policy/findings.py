@@ -11,12 +11,12 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sandbox_runtime.job import NOTHING_FOUND
 from sandbox_runtime.policy import finding_tables as tables
 from sandbox_runtime.policy.endless import endless_loops
 from sandbox_runtime.policy.names import Names, names_of
 from sandbox_runtime.policy.walk import normal, walk
 
-NOTHING_FOUND = "Code is safe to execute."
 _MAX_DESCRIBED = 20
 _MAX_PATH = 60
 _MAX_CLIMB = 12

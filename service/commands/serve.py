@@ -19,9 +19,11 @@ from service.control.bulletin import create_bulletin
 from service.handover import hand_over, without_secrets
 from service.limits.shared_table import create_shared
 from service.listen import listen, url_of
+from service.planner_spec import planner_spec
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
 from service.supervisor.kernel import forbid_core_dumps
+from service.supervisor.planner import PlannerSpec
 from service.supervisor.supervisor import Plan, Supervisor
 from service.supervisor.zygote import Hello
 
@@ -45,7 +47,10 @@ def call(settings: Settings, environ: Environ, _options: argparse.Namespace) -> 
 def run(settings: Settings, environ: Mapping[str, str]) -> int:
     """Serve until told to stop; exit status 0."""
     listener = listen(settings.host, settings.port)
-    secrets, clean = hand_over(environ), without_secrets(environ)
+    secrets = hand_over(environ)
+    # Told, because without the keys nobody could tell any more what the default is.
+    clean = without_secrets(environ) | {"LARS_DEFAULT_PROVIDER": settings.default_provider}
+    planner = planner_spec(settings, environ)
     prepared = prepare_in_child(clean, secrets)
     is_open = check_opening(listener.getsockname()[0], has_keys=_has_keys(settings, prepared))
     forbid_core_dumps()
@@ -58,17 +63,18 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         environ=clean,
         handed=(secrets, create_shared(settings.fronts), create_bulletin()),
         shutdown=settings.shutdown_seconds,
+        planner=planner,
     )
-    announcement = Announcement(
-        url_of(listener), is_open, _no_sessions(settings.data_root) + _no_keys(prepared)
-    )
+    notes = _model(planner) + _no_sessions(settings.data_root) + _no_keys(prepared)
+    announcement = Announcement(url_of(listener), is_open, notes)
     Supervisor(plan, announcement.make).run()
     return 0
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What an operator reads when the service stands. ``notes``: lines on what there is not."""
+    """What an operator reads when the service stands. ``notes``: lines on the language model, and on what
+    there is not."""
 
     url: str
     is_open: bool
@@ -94,6 +100,19 @@ _OPEN = (
     "\n  OPEN: there is no key, so any program of this machine may use the service; "
     "'lars keys add --name NAME --env prod' makes one and closes it"
 )
+
+
+def _model(planner: PlannerSpec | None) -> str:
+    """A line on which language model is asked, "" where none is. Whether it can be, the log says."""
+    if planner is None:
+        return ""
+    if planner.config.mock:
+        return f"\n  language model: {planner.config.mock} in its place (LLM_MOCK_HANDLER)"
+    named = (
+        f"{each.model or 'the usual one'} of {each.base_url or each.name}"
+        for each in planner.config.providers
+    )
+    return f"\n  language model: {', else '.join(named)}"
 
 
 def _has_keys(settings: Settings, prepared: Prepared) -> bool:

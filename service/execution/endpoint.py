@@ -8,14 +8,15 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox_runtime.domain import OneShot
 from service.access.passage import principal_of
 from service.execution.request import edge, parse_execute
 from service.execution.response import refusal_of, render
+from service.execution.review import run_reviewed
+from service.execution.running import run_for
 from service.http.body import read_json_text
 from service.http.disconnect import DisconnectWatch
 from service.http.record import record_of
-from service.pool.job import Outcome
+from service.pool.job import Job, Outcome
 from service.pool.shares import payer_of
 from service.state import state_of
 
@@ -31,18 +32,18 @@ async def execute(request: Request) -> Response:
     job = parse_execute(body, raw, state.settings_for(principal), began)
     job = replace(job, principal=payer, spent=record_of(request.scope).spent)
     async with DisconnectWatch(request.receive):
-        outcome = await state.pool.run(job)
-    _record(request, outcome)
+        outcome, changed = await _run(request, job)
     refusal = refusal_of(outcome)
     if refusal is not None:
         raise refusal
-    return Response(orjson.dumps(render(job.program, outcome)), media_type="application/json")
+    members = {**render(job.program, outcome), **changed}
+    return Response(orjson.dumps(members), media_type="application/json")
 
 
-def _record(request: Request, outcome: Outcome) -> None:
-    record = record_of(request.scope)
-    record.domain = OneShot.kind
-    record.verdict = outcome.verdict
-    record.queue_ms = outcome.timing.queue * 1000
-    record.bind_ms = outcome.timing.bind * 1000
-    record.run_ms = outcome.timing.run * 1000
+async def _run(request: Request, job: Job) -> tuple[Outcome, dict[str, object]]:
+    """The outcome, and the reply's members that a review makes others."""
+    if not job.program.validate:
+        return await run_for(request, job), {}
+    reviewed = await run_reviewed(request, job)
+    changed = {"executed_code": reviewed.executed, "validation_result": reviewed.validation}
+    return reviewed.outcome, dict(changed)

@@ -1,51 +1,16 @@
-"""The body of POST /execute: a JSON object in, a validated job out.
-
-Every field is a row of ``FIELDS``: its parser, what it means, its JSON Schema. Parsing is pure and reports
-every wrong field at once; nothing is ever clamped to a ceiling.
-"""
+"""The body of POST /execute: a JSON object in, a validated job out. Pure but for the clock."""
 
 from __future__ import annotations
 
-import difflib
-import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sandbox_runtime.job import Program
-from service.errors import FieldError, ValidationFailed
+from service.execution.fields import FIELDS, read_fields
 from service.pool.job import Job, JobLimits
 from service.settings import Settings
-from service.units import UnitError, format_size, parse_size
-
-MIN_TIMEOUT = 0.01
-MIN_CPU = 0.05
-MIN_MEMORY = 1 << 20
-MAX_ARGUMENTS = 256
-_SIZE_PATTERN = r"^\s*[0-9]{1,18} ?([kKmMgG][iI]?[bB]?|[bB])?\s*$"  # what parse_size reads
-MAX_ARGUMENT_BYTES = 64 * 1024
-_MAX_UNKNOWN = 20
-_LONGEST_NAME = 100
-
-
-class _Wrong(Exception):
-    """One field is wrong: message, remedy and, where there is one, the limit."""
-
-    def __init__(self, message: str, remedy: str, limit: object = None) -> None:
-        super().__init__(message)
-        self.remedy = remedy
-        self.limit = limit
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One member of the body. ``parse(value, settings)`` returns the parsed value or raises ``_Wrong``."""
-
-    parse: Callable[[Any, Settings], Any]
-    help: str
-    schema: Mapping[str, object]
 
 
 def parse_execute(body: Mapping[str, Any], raw: bytes, settings: Settings, now: float) -> Job:
@@ -53,13 +18,15 @@ def parse_execute(body: Mapping[str, Any], raw: bytes, settings: Settings, now: 
 
     ValidationFailed names every wrong field with its value, the limit and the remedy.
     """
-    values, errors = _parse_fields(body, settings)
-    if errors:
-        raise ValidationFailed(errors)
-    has_data = "data" in body
+    return job_of(read_fields(body, FIELDS, settings), raw, settings, now)
+
+
+def job_of(values: Mapping[str, Any], raw: bytes, settings: Settings, now: float) -> Job:
+    """The job that a request's values ask for. Without ``code`` among them its program is empty."""
+    has_data = "data" in values
     timeout = values.get("timeout", settings.timeout)
     program = Program(
-        code=values["code"],
+        code=values.get("code", ""),
         argv=values.get("argv", ()),
         stdin=values.get("stdin"),
         policy=values.get("policy", settings.execute_policy),
@@ -78,182 +45,12 @@ def parse_execute(body: Mapping[str, Any], raw: bytes, settings: Settings, now: 
     return Job(program, limits, deadline=now + timeout, data=raw if has_data else None)
 
 
+def running(job: Job, code: str) -> Job:
+    """The same with this program, and with all of its time before it."""
+    deadline = edge() + job.limits.timeout
+    return replace(job, program=replace(job.program, code=code), deadline=deadline)
+
+
 def edge() -> float:
     """The clock a request's deadline is counted on, read once when it arrives."""
     return time.monotonic()
-
-
-def _parse_fields(body: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], list[FieldError]]:
-    values: dict[str, Any] = {}
-    unknown = (name for name in body if name not in FIELDS)
-    errors = [_unknown(name) for name in islice(unknown, _MAX_UNKNOWN)]  # a body has room for a million
-    if "code" not in body:
-        errors.append(FieldError("code", "is missing", "send the program's source text"))
-    for name, value in body.items():
-        if name not in FIELDS or (value is None and name not in ("code", "data")):
-            continue  # null asks for the default, as leaving the field out does
-        try:
-            values[name] = FIELDS[name].parse(value, settings)
-        except _Wrong as wrong:
-            limit = {} if wrong.limit is None else {"limit": wrong.limit}
-            errors.append(FieldError(name, str(wrong), wrong.remedy, value=value, **limit))
-    return values, errors
-
-
-def _unknown(name: str) -> FieldError:
-    near = difflib.get_close_matches(name[:_LONGEST_NAME], FIELDS, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]}?" if near else f"known fields are {', '.join(FIELDS)}"
-    return FieldError(name[:_LONGEST_NAME], "is not a field of this request", remedy)
-
-
-def _code(value: Any, settings: Settings) -> str:
-    if not isinstance(value, str):
-        raise _Wrong("is not a string", "send the program's source text")
-    size = _bytes_of(value)
-    if size > settings.max_code_bytes:
-        raise _Wrong(
-            f"has {size} bytes, the ceiling is {settings.max_code_bytes}",
-            "send a shorter program, or its input as data or stdin; the operator raises LARS_MAX_CODE_BYTES",
-            settings.max_code_bytes,
-        )
-    return value
-
-
-def _bytes_of(text: str) -> int:
-    """Bytes of UTF-8. The parser for numbers above 1e308 lets lone surrogates pass, which have none."""
-    try:
-        return len(text.encode())
-    except UnicodeEncodeError as error:
-        raise _Wrong("has a lone surrogate, which is no character", "send well-formed Unicode") from error
-
-
-def _number(value: Any, unit: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
-        raise _Wrong("is not a number", f"send {unit}, such as 1.5")
-    try:
-        return float(value)
-    except OverflowError:  # an integer may have any number of digits
-        return math.inf if value > 0 else -math.inf
-
-
-def _within(value: float, low: float, high: float, unit: str, setting: str) -> float:
-    if value < low:
-        raise _Wrong(f"is {value:g} {unit}, the least is {low:g}", f"send at least {low:g}", low)
-    if value > high:
-        raise _Wrong(
-            f"is {value:g} {unit}, the ceiling is {high:g}",
-            f"send at most {high:g}; the operator raises {setting}",
-            high,
-        )
-    return value
-
-
-def _timeout(value: Any, settings: Settings) -> float:
-    return _within(_number(value, "seconds"), MIN_TIMEOUT, settings.timeout_max, "s", "LARS_TIMEOUT_MAX")
-
-
-def _cpu_limit(value: Any, settings: Settings) -> float:
-    return _within(_number(value, "cores"), MIN_CPU, settings.cpu_max, "cores", "LARS_CPU_MAX")
-
-
-def _memory_limit(value: Any, settings: Settings) -> int:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise _Wrong("is not a size", 'send a text such as "100m", or a number of bytes')
-    try:
-        size = parse_size(str(value))
-    except UnitError as error:
-        raise _Wrong(str(error), 'send a size such as "100m" or "1g"') from error
-    if size < MIN_MEMORY:
-        raise _Wrong(f"is {size} bytes, the least is {MIN_MEMORY}", "send at least 1m", MIN_MEMORY)
-    if size > settings.memory_max:
-        ceiling = format_size(settings.memory_max)
-        raise _Wrong(
-            f"is {size} bytes, the ceiling is {settings.memory_max} ({ceiling})",
-            f"send at most {ceiling}; the operator raises LARS_MEMORY_MAX",
-            settings.memory_max,
-        )
-    return size
-
-
-def _stdin(value: Any, _: Settings) -> str:
-    if not isinstance(value, str):
-        raise _Wrong("is not a string", "send the text that the program reads from standard input")
-    _bytes_of(value)
-    return value
-
-
-def _argv(value: Any, _: Settings) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _Wrong("is not a list of strings", 'send the arguments after main.py, such as ["-n", "3"]')
-    if len(value) > MAX_ARGUMENTS:
-        raise _Wrong(f"has {len(value)} items, the ceiling is {MAX_ARGUMENTS}", "send fewer", MAX_ARGUMENTS)
-    if any("\0" in item for item in value):
-        raise _Wrong("has a null byte", "arguments cannot hold null bytes")
-    size = sum(_bytes_of(item) for item in value)
-    if size > MAX_ARGUMENT_BYTES:
-        raise _Wrong(
-            f"has {size} bytes, the ceiling is {MAX_ARGUMENT_BYTES}", "use stdin or data", MAX_ARGUMENT_BYTES
-        )
-    return tuple(value)
-
-
-_POLICIES = ("program", "restricted")  # from the widest to the narrowest
-
-
-def _policy(value: Any, settings: Settings) -> str:
-    if value not in _POLICIES:
-        raise _Wrong("is not a policy", f"send one of {', '.join(_POLICIES)}")
-    if _POLICIES.index(value) < _POLICIES.index(settings.execute_policy):
-        raise _Wrong(
-            f"is wider than {settings.execute_policy}, which is what this server or key allows",
-            "a request may only tighten the policy; leave it out, or have LARS_EXECUTE_POLICY changed",
-            settings.execute_policy,
-        )
-    return str(value)
-
-
-def _validate_code(value: Any, _: Settings) -> bool:
-    if not isinstance(value, bool):
-        raise _Wrong("is not true or false", "send true or false")
-    return value
-
-
-def _data(value: Any, _: Settings) -> Any:
-    return value
-
-
-FIELDS: Mapping[str, Field] = {
-    "code": Field(_code, "The program: Python source text.", {"type": "string"}),
-    "data": Field(_data, "Any JSON; the program finds it in the variable data.", {}),
-    "timeout": Field(
-        _timeout,
-        "Seconds until the run must be over, waiting for a worker included.",
-        {"type": ["number", "null"], "minimum": MIN_TIMEOUT},
-    ),
-    "memory_limit": Field(
-        _memory_limit,
-        'Address space beyond the bare interpreter, such as "100m"; k, m and g are powers of 1024.',
-        {"type": ["string", "integer", "null"], "minimum": MIN_MEMORY, "pattern": _SIZE_PATTERN},
-    ),
-    "cpu_limit": Field(
-        _cpu_limit,
-        "Cores; timeout x cpu_limit is the budget of CPU seconds over all threads.",
-        {"type": ["number", "null"], "minimum": MIN_CPU},
-    ),
-    "stdin": Field(_stdin, "What the program reads from standard input.", {"type": ["string", "null"]}),
-    "argv": Field(
-        _argv,
-        "The arguments after main.py.",
-        {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": MAX_ARGUMENTS},
-    ),
-    "policy": Field(
-        _policy,
-        "program: all of Python; restricted: no imports, few builtins. A request may only tighten it.",
-        {"enum": [*_POLICIES, None]},
-    ),
-    "validate_code": Field(
-        _validate_code,
-        "Whether to add static findings as validation_result.",
-        {"type": ["boolean", "null"]},
-    ),
-}

@@ -12,7 +12,8 @@ from service.pool.job import Spent
 
 @dataclass(slots=True)
 class RequestRecord:
-    """Times in milliseconds. None and False are left out of the line. Never put code or a secret here."""
+    """Times in milliseconds. ``tokens``: of a model, in and out. None, 0 and False are left out of the line.
+    Never put code or a secret here."""
 
     principal: str | None = None
     domain: str | None = None
@@ -22,6 +23,7 @@ class RequestRecord:
     bind_ms: float | None = None
     run_ms: float | None = None
     spent: Spent = field(default_factory=Spent)
+    tokens: int = 0
     disconnected: bool = False
 
     def as_fields(self) -> dict[str, object]:
@@ -37,6 +39,8 @@ class RequestRecord:
                 said[name] = round(time, 3)
         if self.disconnected:
             said["disconnected"] = True
+        if self.tokens:
+            said["tokens"] = self.tokens
         if self.spent.cpu:
             said["cpu_ms"] = round(self.spent.cpu * 1000, 3)
         return said

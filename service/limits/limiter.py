@@ -83,15 +83,14 @@ class Admission:
         return None if self._account.tokens is None else self._tokens(self._account.tokens)[0]
 
     def need_tokens(self) -> None:
-        """RateLimited when none is left."""
+        """RateLimited when none is left. The response has the headers already that say so."""
         index = self._account.tokens
         if index is None:
             return
         quota = self._account.quotas.windows[index]
         left, wait = self._tokens(index)
         if left <= 0:
-            headers = text_headers(self.headers())
-            raise RateLimited(quota.policy, quota.limit, quota.seconds, wait, headers)
+            raise RateLimited(quota.policy, quota.limit, quota.seconds, wait if quota.most else DAY, {})
 
     def _tokens(self, index: int) -> tuple[int, int]:
         """What is left, and the seconds until more is."""

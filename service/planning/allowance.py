@@ -57,4 +57,5 @@ class Allowance:
         try:
             await self._limiter.admit(owner, runs=False)
         except RateLimited as error:
-            raise RateLimited("shapes", self._day_shapes, DAY, error.retry_after, {}) from None
+            wait = error.retry_after if self._day_shapes else DAY
+            raise RateLimited("shapes", self._day_shapes, DAY, wait, {}) from None

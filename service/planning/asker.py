@@ -28,6 +28,11 @@ class Asker:
         """Tokens that its key may still use today; None: any number."""
         return None if self.admission is None else self.admission.tokens_left()
 
+    @property
+    def tokens(self) -> int:
+        """That all of its calls have used."""
+        return sum(call.tokens for call in self.calls)
+
     async def pay(self, calls: tuple[ModelCall, ...]) -> None:
         """At once, and not when the request is over: a plan may be made after that."""
         self.calls += calls

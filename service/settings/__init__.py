@@ -20,7 +20,7 @@ from service.secret import Secret
 from service.settings.parsers import SettingsError
 from service.settings.reading import Conflict, conflicting, out_of_order, read_table, unknown
 from service.settings.row import Computed, Setting
-from service.settings.table import OF_SCRIPTS, ORDERED, SETTINGS
+from service.settings.table import OF_ITSELF, OF_SCRIPTS, ORDERED, SETTINGS
 
 __all__ = [
     "SETTINGS",
@@ -141,7 +141,7 @@ def available_cpus() -> int:
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[tuple[str, str | None], ...]:
     """LARS_ variables that no row reads, each with the nearest name or None; sorted by name."""
-    return unknown([setting.name for setting in SETTINGS], environ.keys() - OF_SCRIPTS)
+    return unknown([setting.name for setting in SETTINGS], environ.keys() - {*OF_SCRIPTS, *OF_ITSELF})
 
 
 def conflicts(environ: Mapping[str, str]) -> tuple[Conflict, ...]:

@@ -15,6 +15,9 @@ SETTINGS: tuple[Setting, ...] = (*SERVING, *KEYS, *PROGRAMS, *SESSIONS, *PLANNER
 # Read by the scripts, which start the service with the same environment.
 OF_SCRIPTS = ("LARS_API_KEY", "LARS_PYTHON", "LARS_URL", "LARS_VENV")
 
+# Set by ``lars serve`` for itself: see ``service.model_keys``.
+OF_ITSELF = ("LARS_LLM_KEYS_FD",)
+
 # (lower, upper): the value of the first may not be above that of the second.
 ORDERED: tuple[tuple[str, str], ...] = (
     ("LARS_POOL_SIZE", "LARS_MAX_WORKERS"),

@@ -1,4 +1,4 @@
-"""The set of fronts: start, introduce to zygotes, replace when dead, give up when none can start."""
+"""The set of fronts: start, introduce to zygotes and planner, replace when dead, give up when none starts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import structlog
 
 from service.supervisor.front import Front
 from service.supervisor.loop import Loop
+from service.supervisor.planner_keeper import PlannerKeeper
 from service.supervisor.restarts import Restarts
 from service.supervisor.zygotes import Zygotes
 
@@ -29,15 +30,21 @@ class Listener(Protocol):
 
 
 class Fronts:
-    """All fronts of one service. ``start_front`` makes one more."""
+    """All fronts of one service. ``start_front`` makes one more. ``planner``: None where there is none."""
 
     def __init__(
-        self, loop: Loop, start_front: Callable[[], Front], zygotes: Zygotes, listener: Listener
+        self,
+        loop: Loop,
+        start_front: Callable[[], Front],
+        zygotes: Zygotes,
+        listener: Listener,
+        planner: PlannerKeeper | None,
     ) -> None:
         self._loop = loop
         self._start_front = start_front
         self._zygotes = zygotes
         self._listener = listener
+        self._planner = planner
         self._restarts = Restarts()
         self._fronts: dict[int, Front] = {}
         self._stopped = False
@@ -62,6 +69,12 @@ class Fronts:
         for front in self._fronts.values():
             if front.said_hello:
                 self._introduce(front, identity)
+
+    def introduce_planner(self) -> None:
+        """Every front that has said hello gets a line to the planner."""
+        for front in self._fronts.values():
+            if front.said_hello:
+                self._introduce_planner(front)
 
     def retire_zygote(self, identity: int) -> None:
         """Every front asks this zygote for nothing more."""
@@ -128,6 +141,7 @@ class Fronts:
             self._restarts.proved()
             for known in self._zygotes.usable():
                 self._introduce(front, known)
+            self._introduce_planner(front)
         elif kind == "proven":
             self._listener.on_proved(identity)
         elif kind == "broken":
@@ -138,6 +152,17 @@ class Fronts:
             front.meet(self._zygotes, identity)
         except OSError:
             _end_deaf(front)
+
+    def _introduce_planner(self, front: Front) -> None:
+        line = self._planner.line() if self._planner is not None else None
+        if line is None:
+            return
+        standing, end = line
+        with end:
+            try:
+                front.meet_planner(standing, end)
+            except OSError:
+                _end_deaf(front)
 
     def _signal(self, number: signal.Signals) -> None:
         for front in self._fronts.values():

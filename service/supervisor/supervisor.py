@@ -1,11 +1,13 @@
-"""The supervisor: one loop over signals, zygotes and fronts.
+"""The supervisor: one loop over signals, zygotes, fronts and the planner.
 
     lars serve (this process)
       ├── front x N     serves HTTP on the listening socket it inherited
-      └── zygote x M    forks workers for the fronts it has been introduced to
+      ├── zygote x M    forks workers for the fronts it has been introduced to
+      └── planner       asks language models for the fronts; only where one is configured
 
 A signal handler only records; the loop acts, and never waits for one child while another may need it. A child
-that dies is replaced; one that cannot start is tried a few times and then ends the service with its reason.
+that dies is replaced; one that cannot start is tried a few times and then ends the service with its reason,
+except the planner, without which the service serves.
 Every child also dies with this process, however that ends: fronts and zygotes ask the kernel for it, workers
 are in their zygote's PID namespace.
 """
@@ -25,6 +27,8 @@ from service.supervisor.front import Front
 from service.supervisor.fronts import Fronts
 from service.supervisor.kernel import become_subreaper, raise_open_files
 from service.supervisor.loop import Loop, Signals
+from service.supervisor.planner import PlannerSpec
+from service.supervisor.planner_keeper import PlannerKeeper
 from service.supervisor.zygote import Hello, ZygoteSpec
 from service.supervisor.zygotes import Zygotes
 
@@ -38,7 +42,7 @@ class StartFailed(Exception):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to run. ``environ`` and the descriptors ``handed`` are what every front gets; ``shutdown`` is
-    in seconds."""
+    in seconds. ``planner``: None where no language model is configured."""
 
     listener: socket.socket
     zygote: ZygoteSpec
@@ -48,19 +52,20 @@ class Plan:
     environ: Mapping[str, str]
     handed: tuple[int, ...]
     shutdown: float
+    planner: PlannerSpec | None = None
 
 
 class Supervisor:
-    """Both sets of children. ``on_ready`` is called once, when the first front has run a program."""
+    """All children. ``on_ready`` is called once, when the first front has run a program."""
 
     def __init__(self, plan: Plan, on_ready: Callable[[Hello], None]) -> None:
         self._plan = plan
         self._on_ready: Callable[[Hello], None] | None = on_ready
         self._loop = Loop()
         self._zygotes = Zygotes(self._loop, plan.zygote, plan.floor, self)
-        self._fronts = Fronts(
-            self._loop, partial(Front, plan.listener, plan.environ, plan.handed), self._zygotes, self
-        )
+        self._planner = None if plan.planner is None else PlannerKeeper(self._loop, plan.planner, self)
+        start_front = partial(Front, plan.listener, plan.environ, plan.handed)
+        self._fronts = Fronts(self._loop, start_front, self._zygotes, self, self._planner)
         self._began = False
         self._stopping = False
         self._failure: str | None = None
@@ -74,10 +79,14 @@ class Supervisor:
             try:
                 for _ in range(self._plan.zygotes):
                     self._zygotes.start()
+                if self._planner is not None:
+                    self._planner.start()
                 while not (self._stopping and not self._fronts):
                     self._loop.turn()
             finally:
                 self._fronts.close()
+                if self._planner is not None:
+                    self._planner.close()
                 self._zygotes.close()
                 self._loop.close()
         if self._failure is not None:
@@ -109,6 +118,10 @@ class Supervisor:
         """No worker of this zygote can run a program."""
         self._zygotes.broken(identity)
 
+    def on_planner(self) -> None:
+        """The planner stands."""
+        self._fronts.introduce_planner()
+
     def on_hopeless(self, why: str) -> None:
         """One kind of child cannot be had."""
         self._failure = self._failure or why
@@ -124,7 +137,9 @@ class Supervisor:
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (child := os.waitpid(-1, os.WNOHANG))[0]:
-                if not self._fronts.reaped(*child):
+                if self._fronts.reaped(*child):
+                    continue
+                if self._planner is None or not self._planner.reaped(*child):
                     self._zygotes.reaped(*child)
 
     def _stop(self) -> None:
@@ -133,6 +148,8 @@ class Supervisor:
         self._stopping = True
         self._zygotes.stop()
         self._fronts.stop()
+        if self._planner is not None:
+            self._planner.stop()  # fronts that finish what they serve may still ask it
         # Held open, its backlog would keep new callers waiting for nobody; closed, they are refused at once.
         self._plan.listener.close()
         self._loop.after(self._plan.shutdown + _LAST_WORDS, self._fronts.kill)

@@ -15,6 +15,7 @@ def capabilities(state: ServiceState) -> dict[str, object]:
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
         "layers": [layer.as_json() for layer in state.sandbox.layers],
         "floor": [layer.value for layer in state.settings.sandbox_floor],
+        "planner": planner(state),
         "limits": limits(state.settings),
         "cpu_limit_is": "a budget of timeout x cpu_limit CPU seconds",
         "memory_limit_is": "address space (RLIMIT_AS) beyond the bare interpreter",
@@ -26,7 +27,27 @@ def capabilities(state: ServiceState) -> dict[str, object]:
         },
         "network": False,
         "processes": False,
+        "models": models(state),
     }
+
+
+def models(state: ServiceState) -> dict[str, object]:
+    """Which language models can be asked. ``ready``: names of providers; ``why``: a sentence for each that is
+    not ready. Both are empty while the planner is not there."""
+    standing, settings = state.planning.line.standing, state.settings
+    return {
+        "configured": state.planning.configured,
+        "provider": "mock" if settings.llm_mock_handler is not None else settings.default_provider,
+        "ready": list(standing.ready) if standing else [],
+        "why": dict(standing.why) if standing else {},
+    }
+
+
+def planner(state: ServiceState) -> dict[str, object]:
+    """Whether its process is there, and the layers of its own confinement: "" for one in force, else why it
+    is not."""
+    standing = state.planning.line.standing
+    return {"standing": standing is not None, "layers": dict(standing.layers) if standing else {}}
 
 
 def limits(settings: Settings) -> dict[str, object]:

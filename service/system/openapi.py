@@ -3,65 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any
 
 from service import __version__
 from service.errors import KINDS, MEDIA_TYPE
-from service.execution.request import FIELDS
-from service.pool.job import Verdict
 from service.settings import Settings
 from service.system.openapi_functions import function_components, function_paths
 from service.system.openapi_keys import key_paths
+from service.system.openapi_programs import program_paths, program_schemas
 from service.system.openapi_resources import resource_paths
-
-_NUMBER_OR_NULL = {"type": ["number", "null"]}
-_STRING_OR_NULL = {"type": ["string", "null"]}
-_OUTCOME: dict[str, Any] = {
-    "success": {"type": "boolean"},
-    "result": {"description": "Final value of the variable result."},
-    "stdout": {"type": "string"},
-    "stderr": {"type": "string"},
-    "exit_code": {"type": "integer", "minimum": 0, "maximum": 255},
-    "execution_time": {"type": "number", "description": "Seconds the program ran."},
-    "original_code": {"type": "string"},
-    "executed_code": {"type": "string"},
-    "validation_result": _STRING_OR_NULL,
-    "error": _STRING_OR_NULL,
-    "exception": {
-        "type": ["object", "null"],
-        "required": ["type", "message", "line", "traceback"],
-        "properties": {
-            "type": {"type": "string"},
-            "message": {"type": "string"},
-            "line": {"type": ["integer", "null"]},
-            "traceback": {"type": "string"},
-        },
-    },
-    "verdict": {
-        "enum": [verdict for verdict in get_args(Verdict) if verdict != "rejected"],
-        "description": "rejected is the verdict of a 403.",
-    },
-    "detail": _STRING_OR_NULL,
-    "truncated": {
-        "type": "object",
-        "additionalProperties": {"type": "integer"},
-        "description": "Bytes dropped of each stream that was cut.",
-    },
-    "result_repr": _STRING_OR_NULL,
-    "warnings": {"type": "array", "items": {"type": "string"}},
-    "usage": {
-        "type": "object",
-        "properties": {
-            "wall": {"type": "number"},
-            "cpu": _NUMBER_OR_NULL,
-            "memory_peak": {"type": ["integer", "null"]},
-        },
-    },
-    "timing": {
-        "type": "object",
-        "properties": {name: {"type": "number"} for name in ("queue", "bind", "run", "collect")},
-    },
-}
 
 
 def document(settings: Settings) -> dict[str, Any]:
@@ -74,7 +24,7 @@ def document(settings: Settings) -> dict[str, Any]:
             "description": "Runs unreviewed Python in jailed processes.",
         },
         "paths": {
-            "/execute": {"post": _execute(settings)},
+            **program_paths(settings),
             "/health": {"get": _get("The process answers.")},
             "/healthz": {"get": _get("The process answers.")},
             "/readyz": {"get": _get("A worker has run a program.", (503,))},
@@ -89,24 +39,8 @@ def document(settings: Settings) -> dict[str, Any]:
             **resource_paths(),
         },
         "components": {
-            "schemas": {"Problem": _problem(), "Outcome": _object(_OUTCOME, _OUTCOME)},
+            "schemas": {"Problem": _problem(), **program_schemas()},
             **function_components(),
-        },
-    }
-
-
-def _execute(settings: Settings) -> dict[str, Any]:
-    schemas = {name: {**field.schema, "description": field.help} for name, field in FIELDS.items()}
-    schemas["timeout"]["maximum"] = settings.timeout_max
-    schemas["cpu_limit"]["maximum"] = settings.cpu_max
-    request = {**_object(schemas, ("code",)), "additionalProperties": False}
-    return {
-        "operationId": "execute",
-        "summary": "Run one program.",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
-        "responses": {
-            "200": _response("The program ran, whatever it did.", {"$ref": "#/components/schemas/Outcome"}),
-            **_problems((400, 403, 413, 415, 422, 500, 502, 503)),
         },
     }
 

@@ -16,7 +16,9 @@ MAX_VERSIONS: Final = 1000  # of functions: each is two dozen lines
 
 async def metrics(request: Request) -> Response:
     """What all fronts have counted, for Prometheus."""
-    measured = Measured(await state_of(request).control.figures.overview(MAX_VERSIONS))
+    state = state_of(request)
+    models = await state.planning.figures()
+    measured = Measured(await state.control.figures.overview(MAX_VERSIONS), models)
     accept = ",".join(request.headers.getlist("accept"))
     text, media_type = await anyio.to_thread.run_sync(render, measured, accept)
     return Response(text, headers={"Content-Type": media_type})

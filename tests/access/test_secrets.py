@@ -1,4 +1,5 @@
-"""No secret is anywhere but in its owner's hands and, while a request lasts, in the front that judges it."""
+"""No secret is anywhere but in its owner's hands and, while a request lasts, in the front that judges it. No
+key of a language model is anywhere but in the planner."""
 
 from __future__ import annotations
 
@@ -22,6 +23,13 @@ TOKENS = {
     "LARS_AUDIT_KEY": "planted-audit-key-0123456789abcdef",
     "LARS_DATABASE_URL": "sqlite+aiosqlite:///{}/planted-name.db",
 }
+MODEL_KEYS = {
+    "OPENAI_API_KEY": "planted-openai-key-41c09d",
+    "ANTHROPIC_API_KEY": "planted-anthropic-key-8e33b7",
+    "TOGETHER_API_KEY": "planted-together-key-d20f5a",
+    "ANTHROPIC_AUTH_TOKEN": "planted-anthropic-token-90ab1e",  # read by an SDK, and by nothing here
+}
+MODEL_NEEDLES = [text.encode() for text in MODEL_KEYS.values()]
 MARK = "a-text-that-only-a-program-has-77f0"
 SLEEPER = f"mark = '{MARK}'; import time; print(mark, flush=True); time.sleep(30)"
 
@@ -38,17 +46,21 @@ class Planted:
         """What must be nowhere. Of a key the secret: its id may be shown."""
         secret = self.keyed.all.split("_")[3]
         tokens = [TOKENS[name] for name in TOKENS if name != "LARS_DATABASE_URL"]
-        return [text.encode() for text in (secret, *tokens)]
+        return [*(text.encode() for text in (secret, *tokens)), *MODEL_NEEDLES]
 
     def children(self) -> set[int]:
-        """Every process below the main one: fronts, zygotes, workers."""
+        """Every process below the main one: fronts, zygotes, workers, the planner."""
         return {pid for pid, _ in descendants(self.keyed.service.pid)}
 
     def jailed(self) -> set[int]:
         """Those of them that run or have run anything foreign, or fork what does."""
-        fronts = {pid for pid in self.children() if b"service.front" in read(f"/proc/{pid}/cmdline")}
+        fronts = self.running("service.front")
         assert fronts
-        return self.children() - fronts
+        return self.children() - fronts - self.running("sandbox_runtime.planner")
+
+    def running(self, module: str) -> set[int]:
+        """Those that run this module."""
+        return {pid for pid in self.children() if module.encode() in read(f"/proc/{pid}/cmdline")}
 
 
 def read(path: str | Path) -> bytes:
@@ -77,6 +89,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
     directory = tmp_path_factory.mktemp("planted")
     (directory / "data").mkdir()
     settings = {name: text.format(directory / "data") for name, text in TOKENS.items()}
+    settings |= {**MODEL_KEYS, "LARS_FALLBACK_PROVIDER": "anthropic"}
     with keyed_service(
         directory, LARS_FRONTS="2", LARS_LOG_LEVEL="debug", LARS_SHUTDOWN_SECONDS="0.5", **settings
     ) as keyed:
@@ -143,6 +156,22 @@ def test_no_child_has_a_secret_in_its_environment_or_its_arguments(planted: Plan
                 assert [needle for needle in (*planted.needles, b"planted-name") if needle in text] == []
 
 
+def test_the_main_process_has_no_key_of_a_model_in_its_environment(planted: Planted) -> None:
+    """Nor in its command line; and it is the process that was started."""
+    for name in ("environ", "cmdline"):
+        text = read(f"/proc/{planted.keyed.service.pid}/{name}")
+        assert text
+        assert [needle for needle in MODEL_NEEDLES if needle in text] == []
+    environ = read(f"/proc/{planted.keyed.service.pid}/environ")
+    assert b"LARS_DEFAULT_PROVIDER=openai\0" in environ, "what the keys had decided"
+
+
+def test_every_front_knows_which_model_is_asked(planted: Planted) -> None:
+    for front in planted.running("service.front"):
+        assert b"LARS_DEFAULT_PROVIDER=openai\0" in read(f"/proc/{front}/environ")
+        assert b"LARS_LLM_KEYS_FD" not in read(f"/proc/{front}/environ")
+
+
 def test_control_the_main_process_shows_what_its_operator_gave_it(planted: Planted) -> None:
     """That is how the search would find one."""
     environ = read(f"/proc/{planted.keyed.service.pid}/environ")
@@ -162,6 +191,20 @@ def test_no_jailed_process_has_a_secret_in_its_memory(planted: Planted) -> None:
         if any(needle in part for part in parts)
     ]
     assert found == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the memory of the planner is for root only")
+def test_keys_of_models_are_in_the_memory_of_the_planner_alone(planted: Planted) -> None:
+    ready = "planner_ready"
+    wait_until(lambda: ready in [line["event"] for line in planted.keyed.service.log_lines()], ready)
+    planner = planted.running("sandbox_runtime.planner")
+    assert len(planner) == 1
+    holders = {
+        pid: {needle for part in memory(pid) for needle in MODEL_NEEDLES if needle in part}
+        for pid in {planted.keyed.service.pid, *planted.children()}
+    }
+    assert {pid for pid, found in holders.items() if found} == planner
+    assert MODEL_NEEDLES[0] in holders[planner.pop()]
 
 
 def test_no_core_can_be_dumped(planted: Planted) -> None:

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import FieldError, ValidationFailed, problem
-from service.execution.request import (
+from service.execution.fields import (
     FIELDS,
     MAX_ARGUMENT_BYTES,
     MAX_ARGUMENTS,
     MIN_CPU,
     MIN_MEMORY,
     MIN_TIMEOUT,
-    parse_execute,
 )
+from service.execution.request import parse_execute
 from service.pool.job import Job
 from service.settings import Settings
 

@@ -138,6 +138,7 @@ def test_an_id_is_no_path(name: str, service: Service, tmp_path: Path) -> None:
     ("method", "path", "allow"),
     [
         ("GET", "/execute", {"POST"}),
+        ("GET", "/generate-and-execute", {"POST"}),
         ("POST", "/health", {"GET", "HEAD"}),
         ("DELETE", "/_/plans", {"GET", "HEAD"}),
         ("PUT", "/_/sessions/x", {"GET", "HEAD", "PATCH", "DELETE"}),
@@ -158,7 +159,7 @@ def test_paths_of_other_services(method: str, path: str, allow: set[str], client
         "/health/x",
         "/_",
         "/_/",
-        "/generate-and-execute",
+        "/generate-and-execute/1",
         "/function/a/b/c",
         "/metrics/x",
     ],

@@ -48,7 +48,7 @@ def test_a_default_alone_is_a_profile() -> None:
     assert parse_profile('{"defaultAction":"SCMP_ACT_LOG"}', "x").default == Action(ActionKind.LOG)
 
 
-@pytest.mark.parametrize("name", ["zygote", "worker"])
+@pytest.mark.parametrize("name", ["zygote", "worker", "planner"])
 def test_our_profiles_are_read(name: str) -> None:
     """Their origin is the file's name."""
     assert load_profile(name).origin == f"{name}.json"

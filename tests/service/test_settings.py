@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox_runtime.layers import DEFAULT_FLOOR, Layer
+from sandbox_runtime.planning import Price
 from service.access.gate import PUBLIC_NAMES
 from service.limits.rates import UNLIMITED, read_rates
 from service.secret import Secret
@@ -360,6 +361,80 @@ def test_conflicts() -> None:
     assert str(conflict) == "LARS_PORT and DYNAMIC_API_PORT differ: LARS_PORT is used; unset DYNAMIC_API_PORT"
     settings = Settings.from_env(environ)
     assert (settings.port, settings.llm_timeout, settings.data_root) == (1, 5.0, Path("/data"))
+
+
+@pytest.mark.parametrize(
+    ("environ", "provider"),
+    [
+        ({}, "builtin"),
+        ({"TOGETHER_API_KEY": "t"}, "together"),
+        ({"TOGETHER_API_KEY": "t", "ANTHROPIC_API_KEY": "a"}, "anthropic"),
+        ({"TOGETHER_API_KEY": "t", "ANTHROPIC_API_KEY": "a", "OPENAI_API_KEY": "o"}, "openai"),
+        ({"ANTHROPIC_API_KEY": "a", "LARS_LLM_BASE_URL": "http://127.0.0.1:8080/v1"}, "openai"),
+        ({"OPENAI_API_KEY": "o", "LARS_DEFAULT_PROVIDER": "Builtin"}, "builtin"),
+    ],
+)
+def test_which_model_is_asked(environ: dict[str, str], provider: str) -> None:
+    """The first that has a key, unless it is said."""
+    assert read(**environ).default_provider == provider
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1/", "http://127.0.0.1:8080/v1"),
+        ("LARS_LLM_BASE_URL", "http://[::1]:11434/v1", "http://[::1]:11434/v1"),
+        ("LARS_LLM_BASE_URL", "None", None),
+        ("LARS_FALLBACK_PROVIDER", "Together", "together"),
+        ("LARS_LLM_MODEL", "Qwen/Qwen3-Coder-480B", "Qwen/Qwen3-Coder-480B"),
+        ("LARS_SANDBOX_LLM_ALLOWED_HOSTS", "none", ()),
+        (
+            "LARS_SANDBOX_LLM_ALLOWED_HOSTS",
+            "API.example.org, 127.0.0.1:8080,[::1]:1,[::1]",
+            (("api.example.org", 0), ("127.0.0.1", 8080), ("::1", 1), ("::1", 0)),
+        ),
+        ("LARS_LLM_DAY_TOKENS", "0", 0),
+        (
+            "LARS_LLM_PRICES",
+            "a=1/2.5/0, b/c=0.1/0.2/0.05",
+            {"a": Price(1, 2.5, 0), "b/c": Price(0.1, 0.2, 0.05)},
+        ),
+        ("LLM_MOCK_HANDLER", "tests.planners.answer", "tests.planners.answer"),
+    ],
+)
+def test_settings_of_the_planner(variable: str, text: str, value: object) -> None:
+    row = next(row for row in SETTINGS if row.name == variable)
+    assert getattr(read(**{variable: text}), row.field) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        *[
+            ("OPENAI_BASE_URL", text)
+            for text in (
+                *("127.0.0.1:8080", "ftp://x", "http://", "http://x:0", "http://x:99999", "http://x/?a=b"),
+                *("http://user:pass@x", "http://x/#y", "http://x y", "http://\u00e9"),
+            )
+        ],
+        *[
+            ("LARS_SANDBOX_LLM_ALLOWED_HOSTS", text)
+            for text in ("http://x", "a b", "x:0", "x:65536", "x:", ",", "*", "*.example.org", "x/y", "-x")
+        ],
+        *[("LARS_LLM_PRICES", text) for text in ("a", "a=1", "a=1/2", "a=1/2/x", "=1/2/3", "a=1/2/3.4.5")],
+        *[("LLM_MOCK_HANDLER", text) for text in ("f", "a.b()", "a..b", "a.1", ".a", "a.b.")],
+        *[("LARS_LLM_DAY_TOKENS", text) for text in ("-1", "1.5", "many")],
+        ("LARS_FALLBACK_PROVIDER", "builtin"),
+        ("LARS_DEFAULT_PROVIDER", "gemini"),
+        ("LARS_LLM_MODEL", "a b"),
+        ("LARS_PLANNING", "both"),
+        ("LARS_LLM_MAX_OUTPUT_TOKENS", "20001"),
+    ],
+)
+def test_bad_settings_of_the_planner(variable: str, text: str) -> None:
+    (problem,) = problems(**{variable: text})
+    assert problem.startswith(f"{variable}='")
+    assert "expected" in problem
 
 
 def test_a_bad_alias_that_is_not_used() -> None:
