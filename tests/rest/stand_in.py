@@ -53,7 +53,11 @@ class StandIn:
         """As the supervisor does."""
         ours, theirs = socket.socketpair()
         await line.connect(theirs, standing)
-        self._serving.append(asyncio.create_task(self._serve(ours)))
+        self.serve(ours)
+
+    def serve(self, end: socket.socket) -> None:
+        """Answer whoever has the other end. ``end`` becomes ours."""
+        self._serving.append(asyncio.create_task(self._serve(end)))
 
     async def leave(self) -> None:
         """As a planner that has died."""

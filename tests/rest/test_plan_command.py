@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from service.commands import model_planning
 from service.commands.examination import Examiner
+from service.planner_spec import planner_spec
 from service.rest.context import Parts, RequestContext
 from service.rest.proof.samples import Sample
+from service.settings import Settings
+from service.supervisor.planner import PlannerSpec
 from tests.forked_commands import Commands, Done, forked_commands
-from tests.rest.in_process import Place
+from tests.rest.in_process import MODEL, Place
 from tests.rest.stand_in import StandIn
 from tests.rest.test_model_first import as_rules
+from tests.supervisor.processes import children, process
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +104,23 @@ async def test_with_a_model(place: Place) -> None:
         refused = await examiner.by_model(sample("GET", "/orders"), planning)
         assert refused.as_json()["refusal"]["rule"] == "import"
         assert "verdict  refused: the plan was refused" in refused.as_text()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_planner_as_long_as_the_command(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process with a line to it; none is left."""
+
+    def spec(settings: Settings, environ: Mapping[str, str]) -> PlannerSpec | None:
+        made = planner_spec(settings, environ)
+        return None if made is None else replace(made, module="tests.rest.planner_program")
+
+    monkeypatch.setattr(model_planning, "planner_spec", spec)
+    environ = {**os.environ, **MODEL, "PYTHONPATH": str(ROOT)}
+    async with place.fronts(1) as (front,):
+        before = len(children(process(os.getpid())))
+        settings = Settings.from_env(environ)
+        async with model_planning.model_planning(settings, environ) as planning:
+            assert len(children(process(os.getpid()))) == before + 1
+            report = await Examiner(front.state).by_model(sample("POST", "/orders/2/cancel"), planning)
+            assert (report.refusal, report.planner) == (None, "openai/test-model")
+        assert len(children(process(os.getpid()))) == before
