@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import count
@@ -21,6 +22,7 @@ from service.errors import PlannerFailed
 
 _log: FilteringBoundLogger = structlog.get_logger(__name__)
 _GRACE: Final = 2.0  # seconds beyond the planner's own deadline: it tells more of a timeout than we could
+_PATIENCE: Final = 5.0  # seconds for a planner that is just being started: it takes one or two
 _DOWN: Final = "the planner's process is not there; it is started again by itself"
 _AWAITED: Final[Mapping[wire.Kind, int]] = {wire.Kind.ANSWER: MAX_MESSAGE_BYTES}
 
@@ -34,6 +36,7 @@ class Line:
         self.standing: Standing | None = None
         self._numbers = count(1)
         self._end: _End | None = None
+        self._connected = asyncio.Event()
 
     async def connect(self, end: socket.socket, standing: Standing) -> None:
         """From now on this one is asked. ``end`` becomes ours."""
@@ -41,15 +44,27 @@ class Line:
         loop = asyncio.get_running_loop()
         _, protocol = await loop.create_unix_connection(lambda: _End(self._lost), sock=end)
         former, self._end, self.standing = self._end, protocol, standing
+        self._connected.set()
         if former is not None:
             former.close()
 
     async def ask(self, ask: Ask) -> Answer:
         """The answer; the number in ``ask`` does not matter. Whoever is cancelled is forgotten there too.
-        PlannerFailed when nobody can be asked, or the planner ended meanwhile."""
-        if self._end is None:
-            raise PlannerFailed("planner_unavailable", _DOWN, retry_after=1)
-        return await self._end.ask(replace(ask, id=next(self._numbers)))
+        PlannerFailed when nobody can be asked, not after a moment either, or the planner ended meanwhile."""
+        began = time.monotonic()
+        end = self._end or await self._awaited(min(_PATIENCE, ask.seconds))
+        left = ask.seconds - (time.monotonic() - began)
+        return await end.ask(replace(ask, id=next(self._numbers), seconds=left))
+
+    async def _awaited(self, seconds: float) -> _End:
+        try:
+            async with asyncio.timeout(seconds):
+                while self._end is None:
+                    self._connected.clear()
+                    await self._connected.wait()
+                return self._end
+        except TimeoutError:
+            raise PlannerFailed("planner_unavailable", _DOWN, retry_after=1) from None
 
     def close(self) -> None:
         """Ask nobody any more."""

@@ -55,8 +55,21 @@ async def test_many_questions_at_once(line: Line, end: PlannerEnd) -> None:
     assert [answer.calls[0].tokens for answer in answers] == list(range(50))
 
 
-async def test_without_a_planner(line: Line) -> None:
-    """Nobody waits for one."""
+async def test_a_planner_that_is_being_started(line: Line) -> None:
+    """It is waited for; what is left of the time is all it is given."""
+    asking = asyncio.create_task(line.ask(ASK))
+    await asyncio.sleep(0)
+    end = await connected(line)
+    ask = await end.asked()
+    assert 0 < ask.seconds < ASK.seconds
+    end.answer(ask, code="1")
+    assert (await asking).output == {"code": "1"}
+    end.close()
+
+
+async def test_without_a_planner(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for long."""
+    monkeypatch.setattr("service.planning.line._PATIENCE", 0.05)
     with pytest.raises(PlannerFailed, match="started again") as caught:
         await line.ask(ASK)
     assert (caught.value.code, caught.value.extra) == ("planner_unavailable", {"retry_after": 1})
