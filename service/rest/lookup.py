@@ -117,7 +117,7 @@ class Lookup:
         found = self._plans.found(key)
         if found is not None:
             return Found(found, "cache")
-        if key in self._left or self._models.is_held(key):
+        if key in self._left or self._models.is_held(key) or not self._models.stands:
             return None
         rival = await self._rival(ruled)
         if rival is None:

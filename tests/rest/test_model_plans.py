@@ -113,7 +113,7 @@ async def test_two_fronts_buy_one_plan(place: Place) -> None:
 async def test_what_is_bought_serves_while_there_is_no_planner(place: Place) -> None:
     """From memory, and from the disk on a front that never had one."""
     stand_in = StandIn()
-    async with place.fronts(2) as (front, other):
+    async with place.fronts(2, LARS_LLM_TIMEOUT="0.3") as (front, other):
         await stand_in.connect(front.state.planning.line)
         await fill(front)
         assert (await front.send("POST", CANCEL)).source == "llm"

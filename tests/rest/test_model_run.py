@@ -16,7 +16,7 @@ from tests.rest.in_process import Answered, Front, Place
 from tests.rest.stand_in import StandIn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-REQUESTS = int(os.environ.get("LARS_RUN_REQUESTS", "2000"))
+REQUESTS = int(os.environ.get("LARS_RUN_REQUESTS", "1000"))
 SHAPES = 20
 SESSIONS = 4
 PLANTED = "Zq7Planted"  # in every value that a request can have

@@ -59,6 +59,11 @@ class ModelPlans:
         """Whether the service has a model at all."""
         return self._planning.line.expected
 
+    @property
+    def stands(self) -> bool:
+        """Whether there is a planner just now. One that is being started is waited for."""
+        return self._planning.line.standing is not None
+
     async def plan_for(self, key: str, shape: Shape, wish: Wish) -> tuple[Admitted, Source]:
         """The plan of this shape, whose key it is. PlanPending when it is not there in time; PlanRefused;
         RateLimited; and as ``Planning.ask`` raises."""
@@ -99,8 +104,7 @@ class ModelPlans:
             if kept is not None:
                 return kept, "cache"
             await self._check_others(key)
-            if self._planning.line.standing is not None:
-                await self._count(asker.principal, key)
+            await self._count(asker.principal, key)
             try:
                 plan = await self._planner.make(shape, asker, wish.rival)
             except LarsError as error:
