@@ -1,4 +1,4 @@
-"""The command ``lars``: serve, run, doctor, keys, audit. Each module of ``commands`` has its own parser."""
+"""The command ``lars``: serve, run, plan, doctor, keys, audit. Each module of ``commands`` has a parser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from seccomp import CompilerUnavailableError, ProfileError
 from service import __version__
 from service.access.opening import OpeningRefused
-from service.commands import audit, doctor, keys, run, serve
+from service.commands import audit, doctor, keys, plan, run, serve
+from service.commands.model_planning import NoModel
 from service.commands.options import Call
 from service.control.refusal import ControlRefused
 from service.listen import ListenError
@@ -29,6 +30,7 @@ _OPERATOR_ERRORS = (
     CompilerUnavailableError,
     ControlRefused,
     OpeningRefused,
+    NoModel,
 )
 
 
@@ -77,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lars {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in (serve, run, doctor, keys, audit):
+    for module in (serve, run, plan, doctor, keys, audit):
         module.add_parser(commands)
     return parser
 

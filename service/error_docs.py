@@ -131,9 +131,11 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Ask for less at once; else give the operator the plan's id (`X-Plan-Id`).",
     ),
     errors.PlanRefused: Advice(
-        "A planner wrote a program that the policy `plan` does not allow. It did not run.",
-        "Give the operator the `request_id`.",
-        ("rule", "line"),
+        "A planner wrote a program that the policy `plan` does not allow, or that failed its proof. "
+        "No request saw it run.",
+        "Send it again after `retry_after` seconds: a language model is asked anew. Where that is null, give "
+        "the operator the `request_id`.",
+        ("rule", "line", "retry_after"),
     ),
     errors.StorageUnavailable: Advice(
         "The directory of the service's data cannot be read or written. Programs run; sessions do not.",

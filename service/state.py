@@ -35,9 +35,14 @@ from service.pool.lending import SPARE_WORKERS
 from service.pool.pool import Pool, PoolSize
 from service.rest.builtin import BuiltinPlanner
 from service.rest.judge import admit
+from service.rest.lookup import Lookup
+from service.rest.model.llm_planner import PROOFS, LlmPlanner
+from service.rest.model.plans import ModelPlans
+from service.rest.model.shapes import model_versions
 from service.rest.plan import Planner
 from service.rest.plan_cache import PlanCache
 from service.rest.plan_files import PlanFiles
+from service.rest.proof.prover import Prover
 from service.sessions.sessions import Sessions, session_limits
 from service.settings import Settings
 from service.system.live_document import LiveDocument
@@ -65,6 +70,7 @@ class ServiceState:
     planner: Planner
     planning: Planning
     plans: PlanCache
+    lookup: Lookup
     passage: Passage
     opened: Control | None = None
     sandbox: Sandbox = field(default_factory=Sandbox)
@@ -76,11 +82,6 @@ class ServiceState:
         if self.opened is None:
             raise ControlUnavailable("this front has no control database")
         return self.opened
-
-    @property
-    def plan_versions(self) -> tuple[tuple[str, str], ...]:
-        """What else than its shape a plan depends on."""
-        return ("planner", self.planner.version), ("policy", PLAN_VERSION)
 
     async def changed(self) -> None:
         """The control database was changed here: every front of this node looks before its next request."""
@@ -99,6 +100,7 @@ class ServiceState:
 
     async def close(self) -> None:
         """End every worker."""
+        await self.plans.close()
         self.planning.line.close()
         await self.sessions.close()
         await self.functions.contracts.close()
@@ -127,15 +129,19 @@ def new_state(
         await admit(pool, block, values, vocabulary)
 
     files = PlanFiles(settings.data_root, settings.max_plans * _FILES_FOR_EACH)
+    plans = PlanCache(planner, admit_block, files, settings.max_plans)
+    planning = _planning(settings, passage)
+    sessions = Sessions(_lent(settings, settings.session_workers + PROOFS), session_limits(settings))
     return ServiceState(
         settings,
         replace(settings, execute_policy="restricted"),
         pool,
-        Sessions(_lent(settings, settings.session_workers), session_limits(settings)),
+        sessions,
         _functions(settings, control),
         planner,
-        _planning(settings, passage),
-        PlanCache(planner, admit_block, files, settings.max_plans),
+        planning,
+        plans,
+        _lookup(settings, planner, plans, planning, sessions.workers),
         passage,
         control,
     )
@@ -145,6 +151,16 @@ def _planning(settings: Settings, passage: Passage) -> Planning:
     expected = settings.default_provider != "builtin" or settings.llm_mock_handler is not None
     allowance = Allowance(passage.limiter, passage.meter, settings.llm_day_tokens, settings.llm_day_shapes)
     return Planning(Line(expected=expected), allowance, settings.llm_timeout, settings.llm_request_tokens)
+
+
+def _lookup(
+    settings: Settings, planner: Planner, plans: PlanCache, planning: Planning, workers: Pool
+) -> Lookup:
+    writer = LlmPlanner(planning, plans, Prover(workers, settings), settings.llm_timeout)
+    models = ModelPlans(plans, writer, planning, settings.data_root)
+    by_rules = (("planner", planner.version), ("policy", PLAN_VERSION))
+    versions = by_rules, model_versions(settings)
+    return Lookup(planner, plans, models, versions, model_first=settings.planning == "llm")
 
 
 def _functions(settings: Settings, control: Control | None) -> Functions:

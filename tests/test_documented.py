@@ -214,10 +214,9 @@ def test_every_preference_and_type_of_patch() -> None:
 
 
 def test_every_code_that_a_session_answers_with() -> None:
-    """In docs/rest.md, with its status, and no other. The built-in planner's programs write only where they
-    may, what policies and uploads refuse and functions fail in is another service's, and a plan is refused
-    only to another planner."""
-    others = {"policy_refused", "upload_refused", "internal_error", "plan_refused", "not_ready"}
+    """In docs/rest.md, with its status, and no other. Plans that were admitted write only where they may,
+    what policies and uploads refuse and functions fail in is another service's."""
+    others = {"policy_refused", "upload_refused", "internal_error", "not_ready"}
     others |= {"module_failed", "function_error", "function_timeout"}
     kinds = {kind.code: kind.status for kind in (*KINDS.values(), *STORE_KINDS.values())}
     rows = table(REST, "## Errors that matter")

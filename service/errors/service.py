@@ -105,10 +105,24 @@ class PlannerRequired(ServiceError):
 
 
 class PlanRefused(ServiceError):
-    """A planner wrote a program that the policy does not allow. It did not run."""
+    """A planner wrote a program that the policy does not allow, or that did not prove itself: ``rule`` is the
+    policy's, or output, proof or agreement. No request saw it run. ``retry_after``: seconds until the planner
+    is asked again, None where nothing says so."""
 
-    def __init__(self, detail: str, *, rule: str | None = None, line: int | None = None) -> None:
-        super().__init__(detail, extra={"rule": rule, "line": line})
+    def __init__(
+        self,
+        detail: str,
+        *,
+        rule: str | None = None,
+        line: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        seconds = None if retry_after is None else max(1, math.ceil(retry_after))
+        super().__init__(
+            detail,
+            extra={"rule": rule, "line": line, "retry_after": seconds},
+            headers={} if seconds is None else {"Retry-After": str(seconds)},
+        )
 
 
 class InternalError(ServiceError):

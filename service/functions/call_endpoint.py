@@ -17,10 +17,10 @@ from service.functions.names import read_hash
 from service.functions.values import Function
 from service.http.body import has_body, read_body, require_json
 from service.http.json_answer import JsonText
+from service.http.query_names import Query, add_value
 from service.http.record import record_of
 from service.state import state_of
 
-Query = dict[str, str | list[str]]
 VERSION_HEADER = b"x-function-version"
 _VERSION = "version"
 _MAX_QUERY = 1000  # names
@@ -80,13 +80,7 @@ def read_query(raw: bytes) -> Query:
         ) from error
     query: Query = {}
     for name, text in pairs:
-        known = query.get(name)
-        if known is None:
-            query[name] = text
-        elif isinstance(known, list):
-            known.append(text)
-        else:
-            query[name] = [known, text]
+        add_value(query, name, text)
     return query
 
 

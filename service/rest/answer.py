@@ -31,13 +31,15 @@ _PLANS = {
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A reply, and how it came about. ``text``: the body as JSON text; ``timing``: of Server-Timing."""
+    """A reply, and how it came about. ``text``: the body as JSON text; ``timing``: of Server-Timing;
+    ``warning``: what the plan does not know of the request, and its sender should, or ""."""
 
     admitted: Admitted
     source: Source
     text: bytes | None
     reply: Reply
     timing: str
+    warning: str = ""
 
 
 def respond(request: Request, answered: Answered) -> Response:
@@ -54,7 +56,10 @@ def respond(request: Request, answered: Answered) -> Response:
         raise StoreRefused(trouble.code, trouble.detail, trouble.extra, headers)
     absolute = hints.get("links") == "absolute"
     url = str(request.url.replace(query="", fragment="")) if absolute else None
-    headers |= _plan_headers(answered.reply.headers, url)
+    headers |= plan_headers(answered.reply.headers, url)
+    if answered.warning:
+        said = headers.get("Warning")
+        headers["Warning"] = answered.warning if said is None else f"{said}, {answered.warning}"
     headers.setdefault("Vary", "X-Session-ID, Authorization, X-API-Key, Prefer")
     text = answered.text if answered.text is not None else b""
     if answered.reply.status >= 400:
@@ -77,7 +82,9 @@ def _problem(text: bytes, request_id: str | None) -> tuple[bytes, str]:
     return orjson.dumps({**body, **known}), MEDIA_TYPE
 
 
-def _plan_headers(said: dict[str, str], url: str | None) -> dict[str, str]:
+def plan_headers(said: dict[str, str], url: str | None) -> dict[str, str]:
+    """The headers of a plan's reply as they are sent; ``url``: what Link's references are completed with.
+    PlanFailed for one that is not the plan's to set, or that no header can hold."""
     found: dict[str, str] = {}
     for written, value in said.items():
         name = _PLANS.get(written.lower())

@@ -18,6 +18,7 @@ import orjson
 
 from service.errors import BadRequest, FieldError, MalformedJson, UnsupportedMediaType
 from service.http.json_text import check_depth, loads
+from service.http.query_names import Query, add_value
 from service.rest.prefer import Preferences, parse_prefer
 
 MAX_PATH = 8_000  # bytes, encoded
@@ -64,7 +65,7 @@ class RequestContext:
     method: str
     path: str
     segments: tuple[str, ...]
-    query: dict[str, str | list[str]]
+    query: Query
     headers: dict[str, str]
     body_json: Any
     client: str
@@ -146,7 +147,7 @@ def _segment(part: bytes) -> str:
     return text
 
 
-def split_query(query: bytes) -> dict[str, str | list[str]]:
+def split_query(query: bytes) -> Query:
     """Decoded names and values in the order of first appearance. ``+`` is a blank; a name without ``=`` has
     an empty value. BadRequest as for paths."""
     if not query:
@@ -154,25 +155,15 @@ def split_query(query: bytes) -> dict[str, str | list[str]]:
     pairs = query.split(b"&", MAX_PAIRS)
     if len(pairs) > MAX_PAIRS:
         _refuse("query", "has more parameters than allowed", "send fewer", limit=MAX_PAIRS)
-    found: dict[str, str | list[str]] = {}
+    found: Query = {}
     for pair in pairs:
         if not pair:
             continue
         raw_name, _, raw_value = pair.partition(b"=")
-        _add(found, _query_name(raw_name), _query_value(raw_value))
+        add_value(found, _query_name(raw_name), _query_value(raw_value))
     if len(found) > MAX_NAMES:
         _refuse("query", f"has {len(found)} different parameters", "send fewer", limit=MAX_NAMES)
     return found
-
-
-def _add(found: dict[str, str | list[str]], name: str, value: str) -> None:
-    earlier = found.get(name)
-    if earlier is None:
-        found[name] = value
-    elif isinstance(earlier, list):
-        earlier.append(value)
-    else:
-        found[name] = [earlier, value]
 
 
 def _query_name(raw: bytes) -> str:

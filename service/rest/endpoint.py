@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_runtime.domain import Session
-from service.errors import NotFound, PlannerRequired
+from service.errors import NotFound
 from service.http.body import read_body
 from service.http.record import record_of
+from service.planning.asker import asker_of
 from service.rest.answer import Answered, respond
 from service.rest.call import call_for
 from service.rest.context import Parts, RequestContext
 from service.rest.identity import session_of
-from service.rest.plan import NotExpressible
-from service.rest.plan_cache import Admitted, Source
-from service.rest.shape import shape_of
+from service.rest.lookup import Asked, Found
+from service.rest.plan_cache import Admitted
 from service.state import ServiceState, state_of
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -31,6 +32,8 @@ EXPOSED = (
     *("Idempotency-Replayed", "X-Function-Version", "X-Plan-Id", "X-Plan-Source", "X-Request-ID"),
     "X-Total-Count",
 )
+
+_TIME_TO_RUN = 1.0  # seconds that a plan keeps, whoever has yet to write it; at most a quarter of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,18 @@ async def rest(request: Request) -> Response:
     """Any method on any path: parse, plan, run."""
     asked = await _parse(request)
     state = state_of(request)
-    admitted, source = await _plan(state, asked.context)
+    deadline = asked.began + state.settings.max_exec_ms / 1000
+    found = await _plan(request, state, asked.context, deadline)
+    admitted = found.admitted
     planned = time.monotonic()
     call = call_for(admitted, asked.context, asked.body, request.headers.get("idempotency-key"))
-    deadline = asked.began + state.settings.max_exec_ms / 1000
     record = record_of(request.scope)
     text, reply = await state.sessions.call(asked.session, call, deadline, record.spent)
     admitted.ran(asked.session.principal, reply.run)
     record.run_ms = reply.run * 1000
     await _hold_back(admitted, asked.context, deadline)
     timing = f"plan;dur={(planned - asked.began) * 1000:.2f}, run;dur={reply.run * 1000:.2f}"
-    return respond(request, Answered(admitted, source, text, reply, timing))
+    return respond(request, Answered(admitted, found.source, text, reply, timing, found.warning))
 
 
 async def _parse(request: Request) -> _Request:
@@ -82,15 +86,10 @@ async def _parse(request: Request) -> _Request:
     return _Request(session, RequestContext.from_parts(parts), body, began)
 
 
-async def _plan(state: ServiceState, context: RequestContext) -> tuple[Admitted, Source]:
-    shape = shape_of(context, state.plan_versions, state.planner.body_depth)
-    values = None
-    if state.planner.sees_values:
-        values = [context.segments[1::2], context.query, context.body_json]
-    try:
-        return await state.plans.plan_for(shape, values)
-    except NotExpressible as error:
-        raise PlannerRequired(str(error), missing=error.missing) from error
+async def _plan(request: Request, state: ServiceState, context: RequestContext, deadline: float) -> Found:
+    """Waits for a model for as long as the plan could still run in time."""
+    until = deadline - min(_TIME_TO_RUN, state.settings.max_exec_ms / 4000)
+    return await state.lookup.find(Asked(context, partial(asker_of, request, state.passage.meter), until))
 
 
 async def _hold_back(admitted: Admitted, context: RequestContext, deadline: float) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import anyio.to_thread
 
@@ -21,6 +22,8 @@ Source = Literal["builtin", "cache", "llm"]
 _MOST_USERS = 1000
 _AT_ONCE = 2  # admissions: each takes a worker from the programs
 Admit = Callable[[str, object, Collection[str]], Awaitable[None]]
+# What has nothing in memory or on the disk: the plan, and where it came from.
+Make = Callable[[], Coroutine[Any, Any, tuple[KeptPlan, Source]]]
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class Admitted:
         return {
             "id": self.id,
             "source": self.kept.source,
+            "model": self.kept.model,
             "verdict": "allowed",
             "made": self.kept.made,
             "planning_ms": round(self.kept.seconds * 1000, 3),
@@ -74,15 +78,53 @@ class PlanCache:
     async def plan_for(self, shape: Shape, values: object = None) -> tuple[Admitted, Source]:
         """The plan, and where it came from this time. Raises as planner and ``admit`` do."""
         key = shape.key()
-        found = self._plans.get(key)
-        if found is not None:
+        found = self.found(key)
+        return (found, "cache") if found is not None else await self.compiled(key, shape, values)
+
+    def found(self, key: str) -> Admitted | None:
+        """The plan of this key, when it is in memory."""
+        admitted = self._plans.get(key)
+        if admitted is not None:
             self._plans.move_to_end(key)
-            return found, "cache"
+        return admitted
+
+    async def compiled(self, key: str, shape: Shape, values: object) -> tuple[Admitted, Source]:
+        """``plan_for``, for who has looked in memory."""
+        return await self.made(key, partial(self._compile, key, shape, values))
+
+    def is_making(self, key: str) -> bool:
+        """Whether somebody waits for this plan already."""
+        return key in self._making
+
+    async def made(self, key: str, make: Make) -> tuple[Admitted, Source]:
+        """The plan of this key from the disk, else what ``make`` gives, and keeps where it is new. Whoever
+        comes meanwhile waits for the same; it goes on when all who wait have left."""
         task = self._making.get(key)
         if task is None:
-            task = self._making[key] = asyncio.get_running_loop().create_task(self._make(key, shape, values))
+            task = self._making[key] = asyncio.get_running_loop().create_task(self._make(key, make))
             task.add_done_callback(lambda done: self._made(key, done))
         return await asyncio.shield(task)
+
+    async def judge(self, block: str, values: object, vocabulary: Collection[str]) -> None:
+        """Raises when the program may not run."""
+        async with self._admissions:
+            await self._admit(block, values, vocabulary)
+
+    async def kept(self, key: str) -> KeptPlan | None:
+        """What the disk has of this key."""
+        return await anyio.to_thread.run_sync(self._files.load, key)
+
+    async def keep(self, key: str, kept: KeptPlan) -> None:
+        """For the next start, and for the other fronts."""
+        await anyio.to_thread.run_sync(self._files.save, key, kept)
+
+    async def close(self) -> None:
+        """Make no plan any more."""
+        making = list(self._making.values())
+        for task in making:
+            task.cancel()
+        if making:
+            await asyncio.wait(making)
 
     def of(self, principal: str) -> list[Admitted]:
         """Those in memory that have served this caller, the latest used first: the names in a plan are those
@@ -93,26 +135,28 @@ class PlanCache:
         """The plan of this id, also when only the disk still has it."""
         found = self._plans.get(plan_id)
         if found is None:
-            kept = await anyio.to_thread.run_sync(self._files.load, plan_id)
+            kept = await self.kept(plan_id)
             found = None if kept is None else Admitted(plan_id, kept)
         return found
 
-    async def _make(self, key: str, shape: Shape, values: object) -> tuple[Admitted, Source]:
-        kept = await anyio.to_thread.run_sync(self._files.load, key)
+    async def _make(self, key: str, make: Make) -> tuple[Admitted, Source]:
         source: Source = "cache"
+        kept = await self.kept(key)
         if kept is None:
-            clock = asyncio.get_running_loop().time
-            began = clock()
-            plan = await self._planner.make(shape)
-            async with self._admissions:
-                await self._admit(plan.block, values, shape.vocabulary())
-            kept = KeptPlan.made_now(plan, self._planner.source, clock() - began)
-            source = self._planner.source
-            await anyio.to_thread.run_sync(self._files.save, key, kept)
+            kept, source = await make()
         admitted = self._plans[key] = Admitted(key, kept)
         while len(self._plans) > self._size:
             self._plans.popitem(last=False)
         return admitted, source
+
+    async def _compile(self, key: str, shape: Shape, values: object) -> tuple[KeptPlan, Source]:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        plan = await self._planner.make(shape)
+        await self.judge(plan.block, values, shape.vocabulary())
+        kept = KeptPlan.made_now(plan, self._planner.source, clock() - began)
+        await self.keep(key, kept)
+        return kept, self._planner.source
 
     def _made(self, key: str, task: asyncio.Task[tuple[Admitted, Source]]) -> None:
         del self._making[key]

@@ -25,17 +25,19 @@ _SHARE = 10  # of so many plans one goes when there are too many
 
 @dataclass(frozen=True, slots=True)
 class KeptPlan:
-    """A plan that was admitted; ``made``: Unix time; ``seconds``: what making and judging it took."""
+    """A plan that was admitted; ``made``: Unix time; ``seconds``: what making and judging it took. ``model``:
+    who wrote it, as provider/model, None for rules."""
 
     plan: Plan
     source: Maker
     made: float
     seconds: float
+    model: str | None = None
 
     @classmethod
-    def made_now(cls, plan: Plan, source: Maker, seconds: float) -> KeptPlan:
+    def made_now(cls, plan: Plan, source: Maker, seconds: float, model: str | None = None) -> KeptPlan:
         """With the time."""
-        return cls(plan, source, time.time(), seconds)
+        return cls(plan, source, time.time(), seconds, model)
 
 
 class PlanFiles:
@@ -58,6 +60,7 @@ class PlanFiles:
                 cast(Maker, str(body["source"])),
                 float(body["made"]),
                 float(body["seconds"]),
+                body.get("model"),
             )
         except FileNotFoundError:
             return None
@@ -72,6 +75,7 @@ class PlanFiles:
             "source": kept.source,
             "made": kept.made,
             "seconds": kept.seconds,
+            "model": kept.model,
         }
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -120,8 +120,9 @@ class PlannerProcess:
         self.control.close()
 
 
-def ask_standing(spec: PlannerSpec) -> Standing:
-    """Start one, and end it when it has said what it has to say of itself. Blocks. PlannerNotStarted."""
+@contextlib.contextmanager
+def standing_planner(spec: PlannerSpec) -> Iterator[tuple[PlannerProcess, Standing]]:
+    """One, and what it has said of itself; ended with the block. Blocks. PlannerNotStarted."""
     try:
         process = PlannerProcess(spec)
     except OSError as error:
@@ -130,11 +131,17 @@ def ask_standing(spec: PlannerSpec) -> Standing:
         if not select.select([process.control], [], [], LAUNCH_SECONDS)[0]:
             raise PlannerNotStarted(f"it did not stand within {LAUNCH_SECONDS:g} s")
         standing = process.receive()
+        if standing is None:
+            raise PlannerNotStarted("it ended before it stood; its last lines say why")
+        yield process, standing
     finally:
         process.end()
-    if standing is None:
-        raise PlannerNotStarted("it ended before it stood; its last lines say why")
-    return standing
+
+
+def ask_standing(spec: PlannerSpec) -> Standing:
+    """What one says of itself that is started for it, and ended. Blocks. PlannerNotStarted."""
+    with standing_planner(spec) as (_, standing):
+        return standing
 
 
 def _exec_planner(spec: PlannerSpec, control: int) -> subprocess.Popen[bytes]:

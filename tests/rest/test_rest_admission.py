@@ -53,7 +53,7 @@ async def test_what_it_does_not_allow_is_refused(
 ) -> None:
     with pytest.raises(PlanRefused) as caught:
         await admit(pool, block, None, ())
-    assert caught.value.extra == {"rule": rule, "line": line}, caught.value.detail
+    assert caught.value.extra == {"rule": rule, "line": line, "retry_after": None}, caught.value.detail
 
 
 async def test_a_value_of_the_request_is_refused_where_the_planner_saw_it(pool: Pool) -> None:

@@ -10,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from service.rest.builtin.default_dialect import plan_default
-from service.rest.builtin.json_server import plan_json_server
+from service.rest.builtin import default_dialect, json_server
+from service.rest.builtin.query import Query
 from service.rest.plan import NotExpressible, Plan
 from service.rest.shape import Shape
 
 _DIALECTS: Mapping[str, Callable[[Shape], Plan]] = {
-    "default": plan_default,
-    "json-server": plan_json_server,
+    "default": default_dialect.plan_default,
+    "json-server": json_server.plan_json_server,
+}
+_QUERIES: Mapping[str, Callable[[Shape], Query]] = {
+    "default": default_dialect.read_query,
+    "json-server": json_server.read_query,
 }
 DIALECTS = tuple(_DIALECTS)
 
@@ -40,3 +44,10 @@ class BuiltinPlanner:
         if compile_shape is None:
             raise NotExpressible(f"the dialect {shape.dialect!a}")
         return compile_shape(shape)
+
+
+def read_query(shape: Shape) -> Query:
+    """Which of the shape's parameters a rule would know for such a request, also where there is no plan by
+    rules. In a dialect without rules it would know none. MethodNotAllowed."""
+    sort = _QUERIES.get(shape.dialect)
+    return Query() if sort is None else sort(shape)

@@ -9,7 +9,7 @@ from service.errors import MethodNotAllowed
 from service.rest.builtin import bulk, changes, creates, reads
 from service.rest.builtin.bodies import ACCEPT_PATCH
 from service.rest.builtin.draft import Draft
-from service.rest.builtin.query import LIST_CONTROLS, sort_out
+from service.rest.builtin.query import LIST_CONTROLS, Query, sort_out
 from service.rest.builtin.route import METHODS, Route, route_of
 from service.rest.builtin.text import literal
 from service.rest.plan import Plan
@@ -71,6 +71,12 @@ def plan_default(shape: Shape) -> Plan:
     rule = _rule(route, shape.method)
     query = sort_out(shape.query, rule.controls, rule.filters)
     return rule.make(Draft(shape, route, query, rule.applied))
+
+
+def read_query(shape: Shape) -> Query:
+    """The parameters as the rule for such a request takes them. MethodNotAllowed."""
+    rule = _rule(route_of(shape.path), shape.method)
+    return sort_out(shape.query, rule.controls, rule.filters)
 
 
 def _rule(route: Route, method: str) -> Rule:

@@ -36,18 +36,14 @@ class Draft:
 
     def _notices(self) -> list[str]:
         """BadRequest for unknown parameters under handling=strict."""
-        unknown, doubtful = self.query.unknown, self.query.doubtful
-        if unknown and self.prefers("handling=strict"):
-            raise refuse(unknown)
-        said = [f"{plain(each.name)} is not known here and was ignored" for each in unknown]
-        said += [f"{plain(each.name)}: {plain(each.remedy)}" for each in doubtful]
-        rest = len(said) - MAX_NOTICES
-        return said if rest <= 0 else [*said[:MAX_NOTICES], f"and {rest} more"]
+        if self.query.unknown and self.prefers("handling=strict"):
+            raise refuse(self.query.unknown)
+        return notices(self.query)
 
     def _headers(self) -> dict[str, str]:
         found = dict(_JSON_SERVER) if self.shape.dialect == "json-server" else {}
         if self.notices:
-            found["Warning"] = f'299 - "{"; ".join(self.notices)}"'  # RFC 7234 section 5.5
+            found["Warning"] = warning(self.notices)
         if self._applied:
             found["Preference-Applied"] = ", ".join(self._applied)
         return {name: literal(value) for name, value in found.items()}
@@ -105,6 +101,19 @@ class Draft:
         value = parameter(name)
         joined = f'",".join({value})' if name in self.query.repeated else value
         return f'list(dict.fromkeys({joined}.split(",")))'
+
+
+def notices(query: Query) -> list[str]:
+    """What is to be said of parameters that are not applied, or may have been meant otherwise."""
+    said = [f"{plain(each.name)} is not known here and was ignored" for each in query.unknown]
+    said += [f"{plain(each.name)}: {plain(each.remedy)}" for each in query.doubtful]
+    rest = len(said) - MAX_NOTICES
+    return said if rest <= 0 else [*said[:MAX_NOTICES], f"and {rest} more"]
+
+
+def warning(said: list[str]) -> str:
+    """The header's value (RFC 7234 section 5.5)."""
+    return f'299 - "{"; ".join(said)}"'
 
 
 def plain(text: str) -> str:

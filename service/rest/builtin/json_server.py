@@ -92,6 +92,11 @@ def plan_json_server(shape: Shape) -> Plan:
     return replace(plan, response_hints={**plan.response_hints, "delay": f"query.{_DELAY}"})
 
 
+def read_query(shape: Shape) -> Query:
+    """The parameters as the rule for such a request takes them."""
+    return _query(shape, _rule(shape, _route(shape), "GET" if shape.method == "HEAD" else shape.method))
+
+
 def _rule(shape: Shape, route: Route, method: str) -> Rule:
     if method == "OPTIONS":
         return Rule(_options)
