@@ -34,7 +34,9 @@ def max_output(tokens: int, needed: int, ceiling: int) -> int:
 
 
 def cost(prices: Mapping[str, Price], model: str, usage: Usage) -> float | None:
-    """US dollars; None where the model has no price."""
+    """US dollars; None where the model has no price. What has used nothing has cost nothing."""
+    if not usage.input and not usage.output:
+        return 0.0
     price = prices.get(model)
     if price is None:
         return None
