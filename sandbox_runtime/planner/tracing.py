@@ -101,8 +101,9 @@ class OtlpTracing:
         url = endpoint.rstrip("/")
         url = url if url.endswith("/v1/traces") else f"{url}/v1/traces"
         exporter = packages.otlp.OTLPSpanExporter(endpoint=url, timeout=_EXPORT)
-        resource = packages.resources.Resource.create({"service.name": "lars"})
-        self._provider = packages.sdk.TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._provider = packages.sdk.TracerProvider(
+            resource=resource_of(packages.resources), shutdown_on_exit=False
+        )
         self._processor = packages.export.BatchSpanProcessor(exporter)
         self._provider.add_span_processor(self._processor)
         self._tracer = self._provider.get_tracer("lars.planner")
@@ -130,6 +131,12 @@ class OtlpTracing:
         """See ``Tracing``."""
         self._provider.force_flush(int(_FLUSH * 1000))
         self._provider.shutdown()
+
+
+def resource_of(resources: ModuleType) -> Any:
+    """Who sends them: "lars", unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES names it otherwise."""
+    said = resources.OTELResourceDetector().detect()
+    return resources.Resource.create({"service.name": "lars"}).merge(said)
 
 
 class _OtlpSpan:

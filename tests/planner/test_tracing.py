@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from sandbox_runtime.planner.tracing import load, resource_of
 from tests.planner.asking import GENERATE, KEY, PROGRAM, at, config_of
 from tests.planner.collector import Collector
 from tests.planner.process import planner
@@ -54,6 +56,20 @@ def test_calls_are_spans_of_the_request(tmp_path: Path) -> None:
     assert collector.services == {"lars"}
     assert KEY not in str(collector.spans)
     assert "print one" not in str(collector.spans)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name"),
+    [
+        ("OTEL_SERVICE_NAME", "", "lars"),
+        ("OTEL_SERVICE_NAME", "house", "house"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=street,deployment.environment=test", "street"),
+    ],
+)
+def test_service_may_be_named(variable: str, value: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the variables of OpenTelemetry's specification, and is lars without them."""
+    monkeypatch.setenv(variable, value)
+    assert resource_of(load().resources).attributes["service.name"] == name
 
 
 def test_collector_that_is_gone_delays_no_end(tmp_path: Path) -> None:
