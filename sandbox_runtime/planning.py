@@ -99,8 +99,8 @@ class Ask:
 class ModelCall:
     """One request to a provider. ``outcome``: ok, or one of FAILURES. Tokens as the provider counts them:
     ``input_tokens`` with those of them that were ``cached_tokens``, and ``output_tokens`` with what the model
-    thought. ``cost``: US dollars, None where no price is known. ``seconds``: until the whole answer was there
-    or given up."""
+    thought. ``cost``: US dollars, None where price or tokens are not known. ``seconds``: until the
+    whole answer was there or given up."""
 
     provider: str
     model: str

@@ -34,7 +34,10 @@ def max_output(tokens: int, needed: int, ceiling: int) -> int:
 
 
 def cost(prices: Mapping[str, Price], model: str, usage: Usage) -> float | None:
-    """US dollars; None where the model has no price. What has used nothing has cost nothing."""
+    """US dollars; None where the model has no price, or what it used is not known. What has used nothing has
+    cost nothing."""
+    if not usage.known:
+        return None
     if not usage.input and not usage.output:
         return 0.0
     price = prices.get(model)

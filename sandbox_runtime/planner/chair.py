@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sandbox_runtime.planner.breaker import SPENT_COOL_DOWN, Breaker
 from sandbox_runtime.planner.decisions import is_trouble
 from sandbox_runtime.planner.gate import Gate
-from sandbox_runtime.planner.model import CallFailed, Model, ModelReply, ModelRequest
+from sandbox_runtime.planner.model import UNKNOWN_USAGE, CallFailed, Model, ModelReply, ModelRequest
 from sandbox_runtime.planner.status import is_about_schema
 
 _SPENT = "llm_spend_limit"
@@ -73,7 +73,9 @@ class Chair:
             if not limit.expired():
                 raise
             detail = f"{self.model.provider} {self.model.name} did not answer in time"
-            outcome = CallFailed("llm_timeout", detail)
+            outcome = CallFailed(
+                "llm_timeout", detail, usage=UNKNOWN_USAGE
+            )  # it may have written, and billed
         finally:
             self._note(outcome)
         return outcome, self._clock.now() - started

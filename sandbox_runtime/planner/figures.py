@@ -16,7 +16,7 @@ class _Tally:
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
-    cost: float = 0.0
+    cost: float | None = None
     seconds: float = 0.0
     buckets: list[int] = field(default_factory=lambda: [0] * len(BOUNDS))
 
@@ -34,14 +34,16 @@ class Figures:
         tally.input_tokens += call.input_tokens
         tally.output_tokens += call.output_tokens
         tally.cached_tokens += call.cached_tokens
-        tally.cost += call.cost or 0.0
+        if call.cost is not None:
+            tally.cost = (tally.cost or 0.0) + call.cost
         tally.seconds += call.seconds
         for at, bound in enumerate(BOUNDS):
             tally.buckets[at] += call.seconds <= bound
 
     def as_json(self) -> dict[str, Any]:
-        """``models``: one object for each. ``buckets``: pairs of a bound in seconds and how many calls took
-        at most that, all shorter ones among them; ``calls`` is how many took any time."""
+        """``models``: one object for each. ``cost``: of the calls whose cost is known, null for none.
+        ``buckets``: pairs of a bound in seconds and how many calls took at most that, all shorter ones among
+        them; ``calls`` is how many took any time."""
         return {"models": [_as_json(*entry) for entry in sorted(self._tallies.items(), key=_name)]}
 
 

@@ -44,14 +44,22 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens. ``cached`` of ``input`` were read from the provider's cache."""
+    """Tokens. ``cached`` of ``input`` were read from the provider's cache. ``known``: whether the provider
+    has said them; where it has not, they are 0 and what they cost is not known."""
 
     input: int = 0
     output: int = 0
     cached: int = 0
+    known: bool = True
+
+    @classmethod
+    def said(cls, tokens: int, output: int, cached: int) -> Usage:
+        """What an answer says: no prompt has no tokens, so that one without any does not tell."""
+        return cls(tokens, output, cached, bool(tokens or output))
 
 
 NO_USAGE = Usage()
+UNKNOWN_USAGE = Usage(known=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ Rows = Sequence[Mapping[str, Any]]
 def model_families(figures: Mapping[str, Any]) -> Iterator[Metric]:
     """Calls, tokens, cost and durations by provider, model and outcome. ``figures``: ``models`` is a list of
     objects with these three and ``calls``, ``input_tokens``, ``output_tokens``, ``cached_tokens``, ``cost``
-    (US dollars), ``seconds`` (their sum) and ``buckets``: [[seconds, calls that took no longer], ...]."""
+    (US dollars, null where it is not known), ``seconds`` (their sum) and ``buckets``: [[seconds, calls that
+    took no longer], ...]."""
     rows: Rows = figures["models"]
     yield _calls(rows)
     yield _tokens(rows)
@@ -46,7 +47,8 @@ def _cost(rows: Rows) -> Metric:
     said = "US dollars for these calls, where prices are known."
     family = CounterMetricFamily("lars_model_cost_dollars", said, labels=_LABELS)
     for row in rows:
-        family.add_metric(_labels(row), row["cost"])
+        if row["cost"] is not None:  # 0 would be a price
+            family.add_metric(_labels(row), row["cost"])
     return family
 
 

@@ -7,7 +7,7 @@ import pytest
 from sandbox_runtime.planning import Price, Repair
 from tests.planner.asking import GENERATE, KEY, NAMES, PLAN, PROGRAM, REVIEW, asking, at, config_of
 from tests.planning.providers.forms import CHAT, MESSAGES, RESPONSES
-from tests.planning.providers.replies import Fails, Received, Reply, Says
+from tests.planning.providers.replies import Fails, Raw, Received, Reply, Says, Trickles
 from tests.planning.providers.server import FakeProvider
 
 MEMBERS = {
@@ -132,3 +132,23 @@ async def test_calls_are_counted_and_priced() -> None:
     )
     assert (row["input_tokens"], row["output_tokens"], row["cached_tokens"]) == (2000, 200, 800)
     assert (row["cost"], row["buckets"][-1]) == (pytest.approx(0.00228), [60.0, 2])
+
+
+async def test_what_nobody_has_counted_has_no_cost() -> None:
+    """0 dollars would be a claim: neither for a server that tells no tokens, nor for an answer that was given
+    up on, which the provider may have written and billed. Where it refuses to answer, it is one."""
+    prices = {"gpt-5.4-mini": Price(1.0, 5.0, 0.1)}
+    script = (Says(PROGRAM, 0, 0, 0), Raw(b"<html>"), Fails(401), Trickles(0.01))
+    with FakeProvider(*script) as fake:
+        async with asking(config_of(at(fake, "openai"), prices=prices)) as engine:
+            asked = [await engine.ask("generate", GENERATE, seconds=0.3) for _ in script]
+            figures = (await engine.ask("figures", {})).output
+    costs = [(call.outcome, call.cost) for answer in asked for call in answer.calls]
+    assert costs == [
+        ("ok", None),
+        ("llm_malformed", None),
+        ("llm_unauthorized", 0.0),
+        ("llm_timeout", None),
+    ]
+    assert figures is not None
+    assert {row["outcome"]: row["cost"] for row in figures["models"]} == dict(costs)

@@ -68,4 +68,4 @@ def _usage(usage: object) -> Usage:
     cached = whole_number(member(usage, "cache_read_input_tokens"))
     written = whole_number(member(usage, "cache_creation_input_tokens"))
     fresh = whole_number(member(usage, "input_tokens"))  # without those of the cache
-    return Usage(fresh + written + cached, whole_number(member(usage, "output_tokens")), cached)
+    return Usage.said(fresh + written + cached, whole_number(member(usage, "output_tokens")), cached)

@@ -44,7 +44,7 @@ def reply_of(provider: str, body: Mapping[str, Any]) -> ModelReply:
 def _usage(body: Mapping[str, Any]) -> Usage:
     usage = body.get("usage")
     cached = member(usage, "prompt_tokens_details", "cached_tokens") or member(usage, "cached_tokens")
-    return Usage(
+    return Usage.said(
         whole_number(member(usage, "prompt_tokens")),
         whole_number(member(usage, "completion_tokens")),
         whole_number(cached),

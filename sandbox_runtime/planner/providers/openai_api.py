@@ -104,7 +104,7 @@ def _parts(output: object) -> list[Mapping[str, Any]]:
 
 
 def _usage(usage: object) -> Usage:
-    return Usage(
+    return Usage.said(
         whole_number(member(usage, "input_tokens")),
         whole_number(member(usage, "output_tokens")),
         whole_number(member(usage, "input_tokens_details", "cached_tokens")),

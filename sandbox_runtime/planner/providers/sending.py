@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from sandbox_runtime.planner.guard import HostRefused, TooLong
-from sandbox_runtime.planner.model import NO_USAGE, CallFailed, Usage
+from sandbox_runtime.planner.model import UNKNOWN_USAGE, CallFailed, Usage
 from sandbox_runtime.planner.status import failure_of
 
 
@@ -35,7 +35,7 @@ async def answer_to(sdk: ModuleType, provider: str, sending: Awaitable[Any]) -> 
     return body
 
 
-def malformed(provider: str, what: str, usage: Usage = NO_USAGE) -> CallFailed:
+def malformed(provider: str, what: str, usage: Usage = UNKNOWN_USAGE) -> CallFailed:
     """An answer that is not of the provider's form."""
     return CallFailed("llm_malformed", f"{provider}: {what}", usage=usage)
 

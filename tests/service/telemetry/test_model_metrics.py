@@ -59,6 +59,15 @@ def test_the_histogram_ends_with_all_calls(accept: str) -> None:
     assert totals == {"count": 4, "sum": 9.5}
 
 
+@pytest.mark.parametrize("accept", ["", OPEN], ids=["plain", "openmetrics"])
+def test_a_cost_that_is_not_known_is_not_told(accept: str) -> None:
+    """It would be read as 0 dollars; the calls are told."""
+    found = samples(accept, {**ROW, "cost": None}, {**ROW, "outcome": "llm_failed", "cost": 0.0})
+    costs = found["lars_model_cost_dollars"]
+    assert [(sample.labels["outcome"], sample.value) for sample in costs] == [("llm_failed", 0.0)]
+    assert len(found["lars_model_calls"]) == 2
+
+
 def test_nothing_is_told_without_a_planner() -> None:
     text, _ = render(Measured(Overview((), 0, 0)), "")
     assert b"lars_model" not in text
