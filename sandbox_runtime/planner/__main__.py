@@ -30,7 +30,7 @@ from sandbox_runtime.planner.confinement import confine
 from sandbox_runtime.planner.debugging import log_as_lines
 from sandbox_runtime.planner.engine import Engine
 from sandbox_runtime.planner.lines import Control, tell
-from sandbox_runtime.planner.providers.opening import Opened, open_models, trusted_certificates
+from sandbox_runtime.planner.providers.opening import Opened, absent, open_models, trusted_certificates
 from sandbox_runtime.planner.rehearsal import rehearse
 from sandbox_runtime.planning import PlannerConfig, Standing
 
@@ -82,8 +82,8 @@ def _prepare(control: socket.socket, keys_descriptor: int) -> Ready:
     if config.otlp:
         try:
             packages = tracing.load()
-        except ModuleNotFoundError as error:
-            why["otlp"] = f"the package {error.name} is not installed: pip install 'lars[otel]'"
+        except ModuleNotFoundError:
+            why["otlp"] = absent("opentelemetry", "otel")
     names = {model.provider for model in opened.models}
     rehearse([each for each in config.providers if each.name in names], tls, packages)
     return Ready(config, opened, packages, why)

@@ -21,4 +21,14 @@ def failing(prompt: str) -> str:
     raise LookupError(f"no fixture for {prompt[-9:]}\ud800")
 
 
+def nothing() -> str:
+    """Takes no prompt."""
+    return ""
+
+
+def two(prompt: str, context: object) -> str:
+    """Wants more than the prompt."""
+    return f"{prompt} {context}"
+
+
 NOT_A_FUNCTION = 1

@@ -13,14 +13,17 @@ from pathlib import Path
 import pytest
 
 from sandbox_runtime import wire
+from sandbox_runtime.planner.providers.opening import open_models
 from sandbox_runtime.planning import Provider
-from tests.planner.asking import GENERATE, KEY, PLAN, PROGRAM, at, config_of
+from tests.planner import mocks
+from tests.planner.asking import GENERATE, KEY, PLAN, PROGRAM, at, certificates, config_of
 from tests.planner.process import ROOT, SECONDS, Planner, hello, planner
 from tests.planning.providers.replies import Fails, Says, Trickles
 from tests.planning.providers.server import CERTIFICATE, FakeProvider
 from tests.support import wait_until
 
 MOCK = "tests.planner.mocks"
+CALLED = "is called with one argument, the prompt as a text"
 
 
 def test_providers_are_asked_with_their_keys(tmp_path: Path) -> None:
@@ -66,8 +69,10 @@ def test_missing_package_is_told(tmp_path: Path) -> None:
     with planner(tmp_path, config, {"KEY": KEY}, environ) as running:
         assert running.standing.ready == ()
         assert running.standing.why == {
-            "openai": "the package openai is not installed: pip install 'lars[openai]'",
-            "otlp": "the package opentelemetry is not installed: pip install 'lars[otel]'",
+            "openai": "the package openai is not installed: start with scripts/start_api.sh --with-llm, "
+            "or pip install 'lars[openai]' in the environment of LARS",
+            "otlp": "the package opentelemetry is not installed: start with scripts/start_api.sh --with-llm, "
+            "or pip install 'lars[otel]' in the environment of LARS",
         }
         with running.front() as front:
             failure = front.ask("generate", GENERATE).failure
@@ -117,16 +122,41 @@ def test_mock_may_await_and_may_fail(tmp_path: Path, handler: str, code: str, de
     ("path", "said"),
     [
         ("tests.planner.nowhere.f", "ModuleNotFoundError: No module named 'tests.planner.nowhere'"),
-        (f"{MOCK}.nothing", f"AttributeError: module '{MOCK}' has no attribute 'nothing'"),
+        (f"{MOCK}.absent", f"AttributeError: module '{MOCK}' has no attribute 'absent'"),
         (f"{MOCK}.NOT_A_FUNCTION", f"TypeError: {MOCK}.NOT_A_FUNCTION is an int, no function"),
+        (
+            f"{MOCK}.nothing",
+            f"TypeError: {MOCK}.nothing() {CALLED}: too many positional arguments",
+        ),
+        (
+            f"{MOCK}.two",
+            f"TypeError: {MOCK}.two(prompt, context) {CALLED}: missing a required argument: 'context'",
+        ),
     ],
 )
-def test_start_without_the_mock_fails(tmp_path: Path, path: str, said: str) -> None:
-    """The supervisor is told why."""
-    process, control, body = hello(tmp_path / "log", config_of(mock=path), {})
+def test_mock_that_cannot_be_used(path: str, said: str) -> None:
+    """It is told as what is not configured: at once, to the operator and to every caller."""
+    opened = open_models(config_of(mock=path), {}, certificates())
+    assert (opened.models, opened.why) == ((), {"mock": f"LLM_MOCK_HANDLER={path} cannot be used: {said}"})
+
+
+def test_handler_that_cannot_be_imported_fails_the_start(tmp_path: Path) -> None:
+    """The supervisor is told why, and may try again."""
+    (tmp_path / "broken_handler.py").write_text("raise RuntimeError('no fixtures')\n")
+    config, environ = config_of(mock="broken_handler.f"), {"PYTHONPATH": str(tmp_path)}
+    process, control, body = hello(tmp_path / "log", config, {}, environ)
     with control:
-        assert body == {"t": "failed", "message": said}
+        assert body == {"t": "failed", "message": "RuntimeError: no fixtures"}
         assert process.wait(SECONDS) == 3
+
+
+@pytest.mark.parametrize("handler", [print, str.upper, mocks.patient])
+def test_mock_takes_what_can_be_called_with_a_prompt(
+    handler: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the names, and whatever else it may take."""
+    monkeypatch.setattr(mocks, "handler", handler, raising=False)
+    assert len(open_models(config_of(mock=f"{MOCK}.handler"), {}, certificates()).models) == 1
 
 
 def test_forgotten_question_ends_its_request(tmp_path: Path) -> None:

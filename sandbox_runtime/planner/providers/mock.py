@@ -16,19 +16,20 @@ NAME: Final = "mock"
 
 
 class MockModel:
-    """The handler is called with the whole prompt as a text, on a thread; what it awaits is awaited. What it
-    returns is the reply: a text, or a value that is written as JSON."""
+    """The handler is called with the whole prompt as a text, its only argument, on a thread; what it awaits
+    is awaited. What it returns is the reply: a text, or a value that is written as JSON."""
 
     provider = NAME
     name = NAME
     address = ("", 0)
 
     def __init__(self, path: str) -> None:
-        """ImportError, AttributeError and TypeError when there is no such function."""
+        """ImportError, AttributeError and TypeError when there is no such function, or it takes no prompt."""
         module, _, function = path.rpartition(".")
         handler = getattr(importlib.import_module(module), function)
         if not callable(handler):
             raise TypeError(f"{path} is an {type(handler).__name__}, no function")
+        _check_signature(path, handler)
         self._handler: Callable[[str], Any] = handler
 
     async def call(self, request: ModelRequest) -> ModelReply:
@@ -47,3 +48,17 @@ class MockModel:
         except Exception as error:
             detail = f"LLM_MOCK_HANDLER raised {type(error).__name__}: {error}"[:500]
             raise CallFailed("llm_failed", detail.encode("utf-8", "replace").decode()) from error
+
+
+def _check_signature(path: str, handler: Callable[..., Any]) -> None:
+    """TypeError, now rather than at the first request."""
+    try:
+        signature = inspect.signature(handler)
+    except ValueError:
+        return  # of some that are written in C, nothing is known
+    try:
+        signature.bind("")
+    except TypeError as error:
+        names = ", ".join(signature.parameters)
+        told = f"{path}({names}) is called with one argument, the prompt as a text"
+        raise TypeError(f"{told}: {error}") from error

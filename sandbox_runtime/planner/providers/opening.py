@@ -13,7 +13,7 @@ from typing import Final
 from sandbox_runtime.planner.guard import Hosts, client_on
 from sandbox_runtime.planner.model import Model
 from sandbox_runtime.planner.providers.anthropic_api import AnthropicModel
-from sandbox_runtime.planner.providers.mock import MockModel
+from sandbox_runtime.planner.providers.mock import NAME, MockModel
 from sandbox_runtime.planner.providers.openai_api import OpenAIModel
 from sandbox_runtime.planner.providers.seat import Seat, base_url_of
 from sandbox_runtime.planner.providers.together_api import TogetherModel
@@ -40,10 +40,9 @@ def trusted_certificates() -> ssl.SSLContext:
 
 
 def open_models(config: PlannerConfig, keys: Mapping[str, str], tls: ssl.SSLContext) -> Opened:
-    """The handler that stands in for all of them, or each provider that has a key and its package.
-    ImportError and AttributeError where the handler is not there."""
+    """The handler that stands in for all of them, or each provider that has a key and its package."""
     if config.mock:
-        return Opened((MockModel(config.mock),), {})
+        return _open_mock(config.mock)
     hosts = Hosts.of(config)
     models: list[Model] = []
     why: dict[str, str] = {}
@@ -54,10 +53,24 @@ def open_models(config: PlannerConfig, keys: Mapping[str, str], tls: ssl.SSLCont
             continue
         try:
             models.append(open_model(provider, key, hosts, tls))
-        except ModuleNotFoundError as error:
-            name = provider.name
-            why[name] = f"the package {error.name} is not installed: pip install 'lars[{name}]'"
+        except ModuleNotFoundError:
+            why[provider.name] = absent(provider.name, provider.name)
     return Opened(tuple(models), why)
+
+
+def absent(package: str, extra: str) -> str:
+    """What to do about a package that is not installed."""
+    return (
+        f"the package {package} is not installed: start with scripts/start_api.sh --with-llm, "
+        f"or pip install 'lars[{extra}]' in the environment of LARS"
+    )
+
+
+def _open_mock(path: str) -> Opened:
+    try:
+        return Opened((MockModel(path),), {})
+    except (ImportError, AttributeError, TypeError) as error:
+        return Opened((), {NAME: f"LLM_MOCK_HANDLER={path} cannot be used: {type(error).__name__}: {error}"})
 
 
 def open_model(provider: Provider, key: str, hosts: Hosts, tls: ssl.SSLContext) -> Model:
