@@ -98,24 +98,21 @@ class Examiner:
         shape = shape_of(sample.context, versions, _BUILTIN.body_depth)
         asker = Asker("command line")
         try:
-            rival, said = self._rival(shape)
-            if rival is None:
-                shown = beyond_rules(shape, NotExpressible(said)).query
+            rival, beyond = _rival(shape)
+            if beyond is not None:
+                shown = beyond_rules(shape, beyond).query
                 if shown is None:
-                    return Report(shape.key(), "llm", refusal=PlannerRequired(said, missing=said))
+                    refusal = PlannerRequired(str(beyond), missing=beyond.missing)
+                    return Report(shape.key(), "llm", refusal=refusal)
                 shape = deep_shape(sample.context, versions, shown)
             writer = LlmPlanner(planning, self._plans, self._prover, self.settings.llm_timeout)
             plan = await writer.make(shape, asker, rival)
         except LarsError as error:
             return Report(shape.key(), _writer(asker), refusal=error)
-        agreement = said if rival is None else "it does what the built-in planner's does"
+        agreement = "it does what the built-in planner's does"
+        if beyond is not None:
+            agreement = f"the built-in planner has no rule for {beyond.missing}"
         return await self._tried(Report(shape.key(), _writer(asker), plan, None, agreement), shape, sample)
-
-    def _rival(self, shape: Shape) -> tuple[Plan | None, str]:
-        try:
-            return _BUILTIN.plan(shape), ""
-        except NotExpressible as error:
-            return None, str(error)
 
     async def _tried(self, report: Report, shape: Shape, sample: Sample) -> Report:
         if report.plan is None:
@@ -123,6 +120,14 @@ class Examiner:
         reply = await self._prover.try_one(shape, report.plan, sample)
         count = len(samples_of(shape))
         return Report(report.key, report.planner, report.plan, None, report.agreement, count, reply)
+
+
+def _rival(shape: Shape) -> tuple[Plan | None, NotExpressible | None]:
+    """The built-in planner's plan, or why it has none."""
+    try:
+        return _BUILTIN.plan(shape), None
+    except NotExpressible as error:
+        return None, error
 
 
 def _writer(asker: Asker) -> str:

@@ -23,6 +23,7 @@ from service.rest.builtin import DIALECTS
 from service.rest.context import Parts, RequestContext
 from service.rest.endpoint import METHODS
 from service.rest.proof.samples import Sample
+from service.rest.shape import path_template
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
 from service.state import ServiceState, new_passage, new_state
@@ -85,7 +86,9 @@ def _sample(options: argparse.Namespace) -> Sample:
         session="proof",
         dialect=options.dialect,
     )
-    return Sample(RequestContext.from_parts(parts), body)
+    context = RequestContext.from_parts(parts)
+    path_template(context.segments)  # refused where a front would, before anything is started
+    return Sample(context, body)
 
 
 async def _examine(settings: Settings, environ: Environ, wanted: _Wanted) -> Report:

@@ -23,7 +23,9 @@ class NotExpressible(Exception):
     """No plan for this shape. ``missing``: what would have to be known or decided to make one."""
 
     def __init__(self, missing: str) -> None:
-        super().__init__(f"the built-in planner has no rule for {missing}; an LLM planner would add one")
+        super().__init__(
+            f"the built-in planner has no rule for {missing}; a language model, where one is set, plans it"
+        )
         self.missing = missing
 
 

@@ -69,6 +69,7 @@ def test_what_has_no_rule_is_refused(commands: Commands, tmp_path: Path) -> None
     [
         (("POST", "/orders", "--body", "{"), 2, "the body is not JSON"),
         (("GET", "/a//b"), 2, "path: has an empty or dot segment"),
+        (("GET", "/_/plans"), 2, "path: has a segment that cannot name a collection"),
         (("BREW", "/a"), 2, "invalid choice: 'BREW'"),
         (("GET", "/a", "--planner", "llm"), 1, "set OPENAI_API_KEY"),
     ],
