@@ -223,7 +223,9 @@ PLANNER_ADVICE: Mapping[str, str] = {
     "llm_failed": "The provider answered 500 or above, more than once; send the request again later.",
     "llm_host_refused": "The operator adds the host to `LARS_SANDBOX_LLM_ALLOWED_HOSTS`, if it is meant.",
     "llm_malformed": "What answered is no such provider: the operator looks at its base URL.",
-    "llm_model_unknown": "The operator sets `LARS_LLM_MODEL` to a model that the key may use.",
+    "llm_model_unknown": (
+        "The operator sets `LARS_LLM_MODEL` to a model that the key may use, or corrects the base URL's path."
+    ),
     "llm_request_refused": "Ask for less, or with less code; the log has the provider's reason.",
     "llm_truncated": "Ask for less, or have `LARS_LLM_MAX_OUTPUT_TOKENS` raised.",
     "llm_unauthorized": "The operator corrects the provider's key.",

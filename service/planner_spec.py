@@ -44,6 +44,15 @@ def planner_spec(settings: Settings, environ: Mapping[str, str]) -> PlannerSpec 
     return PlannerSpec(planner_config(settings, keys.names), keys.descriptor, planner_environ(environ))
 
 
+def beyond_hosts(config: PlannerConfig) -> list[str]:
+    """A sentence for each base URL that the planner will not connect to."""
+    return [
+        f"{each.base_url} is not among LARS_SANDBOX_LLM_ALLOWED_HOSTS"
+        for each in config.providers
+        if each.base_url and _address(each.base_url) not in config.hosts
+    ]
+
+
 def planner_config(settings: Settings, keys: Collection[str]) -> PlannerConfig:
     """``keys``: the names of the variables of keys that there are. Compiles its seccomp profile: ProfileError
     or CompilerUnavailableError when that cannot be done."""

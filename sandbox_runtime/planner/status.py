@@ -30,11 +30,13 @@ _MODEL: Final = re.compile(r"model", re.IGNORECASE)
 _ROUTE: Final = frozenset((404, 405))
 
 
-def failure_of(status: int, headers: Mapping[str, str], body: object, provider: str) -> CallFailed:
-    """The meaning of an answer of 300 and above."""
+def failure_of(
+    status: int, headers: Mapping[str, str], body: object, provider: str, path: str = ""
+) -> CallFailed:
+    """The meaning of an answer of 300 and above. ``path``: what was asked for, as far as it is known."""
     said = _said(body)
     code = _code(status, said)
-    failed = CallFailed(code, _detail(status, said, provider), status=status)
+    failed = CallFailed(code, _detail(status, said, provider, path), status=status)
     failed.retry_after = retry_after(headers)
     failed.again = code != "llm_spend_limit" and (status in _AGAIN or status >= 500)
     if headers.get("x-should-retry") == "false":
@@ -76,10 +78,13 @@ def _code(status: int, said: str) -> str:
     return names.get(status, "llm_request_refused")
 
 
-def _detail(status: int, said: str, provider: str) -> str:
+def _detail(status: int, said: str, provider: str, path: str) -> str:
     if status in (401, 403):
         return f"{provider} answered {status}: it does not accept the key"  # which its message may quote
-    return f"{provider} answered {status}: {said[:_MAX_MESSAGE]}" if said else f"{provider} answered {status}"
+    told = f"{provider} answered {status}"
+    if path and status in _ROUTE and _MODEL.search(said) is None:
+        told += f" for {path}, see whether its base URL is right"
+    return f"{told}: {said[:_MAX_MESSAGE]}" if said else told
 
 
 def _said(body: object) -> str:

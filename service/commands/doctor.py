@@ -10,7 +10,7 @@ import sys
 
 from sandbox_runtime.layers import STOPS, LayerState, below_floor
 from service.commands.options import Commands, Environ, finish
-from service.planner_spec import planner_spec
+from service.planner_spec import beyond_hosts, planner_spec
 from service.pool.local import local_sandbox
 from service.pool.pool import PoolSize
 from service.sandbox_spec import sandbox_spec
@@ -62,6 +62,7 @@ def planner_lines(spec: PlannerSpec | None) -> list[str]:
         f"the planner can ask {', '.join(standing.ready) or 'nobody'}; in force: {', '.join(in_force)}",
         *(f"the planner without {layer}: {why}" for layer, why in standing.layers.items() if why),
         *(f"the planner cannot ask {name}: {why}" for name, why in standing.why.items()),
+        *(f"the planner will not connect: {why}" for why in beyond_hosts(spec.config)),
     ]
 
 

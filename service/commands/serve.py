@@ -19,7 +19,7 @@ from service.control.bulletin import create_bulletin
 from service.handover import hand_over, without_secrets
 from service.limits.shared_table import create_shared
 from service.listen import listen, url_of
-from service.planner_spec import planner_spec
+from service.planner_spec import beyond_hosts, planner_spec
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
 from service.supervisor.kernel import forbid_core_dumps
@@ -112,7 +112,8 @@ def _model(planner: PlannerSpec | None) -> str:
         f"{each.model or 'the usual one'} of {each.base_url or each.name}"
         for each in planner.config.providers
     )
-    return f"\n  language model: {', else '.join(named)}"
+    refused = "".join(f"\n  it will not be asked: {why}" for why in beyond_hosts(planner.config))
+    return f"\n  language model: {', else '.join(named)}{refused}"
 
 
 def _has_keys(settings: Settings, prepared: Prepared) -> bool:

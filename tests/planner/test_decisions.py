@@ -92,7 +92,9 @@ def test_status_has_its_code(status: int, body: object, code: str) -> None:
 )
 def test_unknown_route(status: int, body: object, unknown: bool) -> None:
     """As FastAPI, Go, nothing, vLLM and Ollama say it."""
-    assert is_unknown_route(failure_of(status, {}, body, "openai")) == unknown
+    failed = failure_of(status, {}, body, "openai", "/v1/models/responses")
+    assert is_unknown_route(failed) == unknown
+    assert ("for /v1/models/responses, see whether its base URL is right" in failed.detail) == unknown
 
 
 def test_schema_is_refused_with_400_only() -> None:

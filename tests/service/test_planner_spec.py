@@ -9,7 +9,7 @@ import pytest
 
 from sandbox_runtime.planning import PlannerConfig, Price, Provider
 from seccomp import compile_profile
-from service.planner_spec import has_planner, planner_config, planner_spec
+from service.planner_spec import beyond_hosts, has_planner, planner_config, planner_spec
 from service.settings import Settings
 
 
@@ -101,3 +101,21 @@ def test_the_same_model_is_not_asked_again() -> None:
 def test_a_handler_takes_the_place_of_providers(tmp_path: Path) -> None:
     told = config(LLM_MOCK_HANDLER="tests.some.handler", LARS_DATA_ROOT=str(tmp_path))
     assert (told.mock, told.providers) == ("tests.some.handler", ())
+
+
+@pytest.mark.parametrize(
+    ("hosts", "refused"),
+    [
+        ("127.0.0.1", False),
+        ("127.0.0.1:8080", False),
+        ("127.0.0.1:80", True),
+        ("localhost", True),
+        ("api.openai.com", True),
+    ],
+)
+def test_a_base_url_that_no_host_allows_is_told(hosts: str, refused: bool) -> None:
+    """Before anybody has asked: it is a name that is allowed, not what it stands for."""
+    url = "http://127.0.0.1:8080/v1"
+    told = config(LARS_LLM_BASE_URL=url, LARS_SANDBOX_LLM_ALLOWED_HOSTS=hosts)
+    sentence = f"{url} is not among LARS_SANDBOX_LLM_ALLOWED_HOSTS"
+    assert beyond_hosts(told) == ([sentence] if refused else [])

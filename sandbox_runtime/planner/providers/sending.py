@@ -22,7 +22,8 @@ async def answer_to(sdk: ModuleType, provider: str, sending: Awaitable[Any]) -> 
     try:
         response = await sending
     except sdk.APIStatusError as error:
-        raise failure_of(error.status_code, error.response.headers, error.body, provider) from error
+        headers, path = error.response.headers, error.request.url.path
+        raise failure_of(error.status_code, headers, error.body, provider, path) from error
     except (sdk.APIError, HostRefused, TooLong, ValueError, OSError) as error:
         raise _transport_failure(error, provider) from error
     content: bytes = response.http_response.content
