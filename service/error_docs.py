@@ -230,7 +230,7 @@ PLANNER_ADVICE: Mapping[str, str] = {
     "llm_truncated": "Ask for less, or have `LARS_LLM_MAX_OUTPUT_TOKENS` raised.",
     "llm_unauthorized": "The operator corrects the provider's key.",
     "llm_unreachable": "The operator looks after network, name resolution and the provider's base URL.",
-    "llm_day_budget": "The service has used `LARS_LLM_DAY_TOKENS`; it goes on with the next UTC day.",
+    "llm_day_budget": "`LARS_LLM_DAY_TOKENS` are used; send the request again after `retry_after` seconds.",
     "llm_overloaded": "Send the request again after `retry_after` seconds.",
     "llm_rate_limited": "Send the request again after `retry_after` seconds.",
     "llm_spend_limit": "The operator pays, or raises the limit, at the provider.",

@@ -65,7 +65,7 @@ def _max_repairs(value: Any, _: Settings) -> int:
 FIELDS: Fields = {
     "query": Field(
         _query,
-        "What the program is to do, in words.",
+        f"What the program is to do, in words; at most {MAX_QUERY} characters.",
         {"type": "string", "minLength": 1, "maxLength": MAX_QUERY, "pattern": r"\S"},
         needed="say in words what the program is to do",
         null_counts=True,
@@ -73,7 +73,7 @@ FIELDS: Fields = {
     **RUN_FIELDS,
     "max_repairs": Field(
         _max_repairs,
-        "How often a failed run may be given back to the model, which writes another program; 0 is usual.",
+        f"How often a failed run may go back to the model, which writes another: 0 (usual) to {MAX_REPAIRS}.",
         {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_REPAIRS},
     ),
 }

@@ -11,9 +11,15 @@ from service.execution.fields import FIELDS, Fields
 from service.generation.request import FIELDS as GENERATE_FIELDS
 from service.pool.job import Verdict
 from service.settings import Settings
+from service.system import program_examples
 
 Json = dict[str, Any]
 _JSON = "application/json"
+_GENERATE = (
+    "The program runs as one of POST /execute does, and the reply has all that has, too. It is one call to "
+    "the provider when all goes well; max_repairs allows more where a run fails. Without one it is 503 "
+    "planner_not_configured, whose detail says what to set."
+)
 _ERRORS = (400, 403, 413, 415, 422, 500, 502, 503)
 _TEXT: Json = {"type": "string"}
 _COUNT: Json = {"type": "integer", "minimum": 0}
@@ -91,9 +97,10 @@ def program_paths(settings: Settings) -> Json:
             "post": {
                 "operationId": "execute",
                 "summary": "Run one program.",
-                "requestBody": _body(FIELDS, settings),
+                "description": "validate_code has a language model review it first, where one is set.",
+                "requestBody": _body(FIELDS, settings, program_examples.EXECUTE),
                 "responses": {
-                    "200": _ran("The program ran, whatever it did.", "Outcome"),
+                    "200": _ran("The program ran, whatever it did.", "Outcome", program_examples.EXECUTED),
                     **_problems(_ERRORS),
                 },
             }
@@ -102,10 +109,15 @@ def program_paths(settings: Settings) -> Json:
             "post": {
                 "operationId": "generateAndExecute",
                 "summary": "Have a language model write a program, and run it.",
-                "requestBody": _body(GENERATE_FIELDS, settings),
+                "description": _GENERATE,
+                "requestBody": _body(GENERATE_FIELDS, settings, program_examples.GENERATE),
                 "responses": {
-                    "200": _ran("The program was written and ran, whatever it did.", "Generated"),
-                    **_problems((*_ERRORS, 504), generated=True),
+                    "200": _ran(
+                        "The program was written and ran, whatever it did.",
+                        "Generated",
+                        program_examples.GENERATED,
+                    ),
+                    **_generate_problems(),
                 },
             }
         },
@@ -117,22 +129,29 @@ def program_schemas() -> Json:
     return {"Outcome": _object(_OUTCOME, _OUTCOME), "Generated": _object(_GENERATED, _GENERATED)}
 
 
-def _body(fields: Fields, settings: Settings) -> Json:
+def _body(fields: Fields, settings: Settings, example: Json) -> Json:
     schemas = {name: {**field.schema, "description": field.help} for name, field in fields.items()}
     schemas["timeout"]["maximum"] = settings.timeout_max
     schemas["cpu_limit"]["maximum"] = settings.cpu_max
     needed = [name for name, field in fields.items() if field.needed]
     schema = {**_object(schemas, needed), "additionalProperties": False}
-    return {"required": True, "content": {_JSON: {"schema": schema}}}
+    return {"required": True, "content": {_JSON: {"schema": schema, "example": example}}}
 
 
 def _object(properties: Json, required: Iterable[str]) -> Json:
     return {"type": "object", "properties": properties, "required": list(required)}
 
 
-def _ran(description: str, schema: str) -> Json:
-    reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+def _ran(description: str, schema: str, example: Json) -> Json:
+    reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}
     return {"description": description, "content": {_JSON: reference}}
+
+
+def _generate_problems() -> Json:
+    problems = _problems((*_ERRORS, 504), generated=True)
+    content = problems["503"]["content"][MEDIA_TYPE]
+    problems["503"]["content"] = {MEDIA_TYPE: {**content, "example": program_examples.NOT_CONFIGURED}}
+    return problems
 
 
 def _problems(statuses: Iterable[int], *, generated: bool = False) -> Json:

@@ -62,6 +62,24 @@ async def test_the_reply_is_what_the_document_says(desk: Desk) -> None:
         jsonschema_rs.validate(schema, await desk.generated())
 
 
+@pytest.mark.parametrize("path", ["/execute", GENERATE])
+async def test_the_document_shows_examples_that_are_right(desk: Desk, path: str) -> None:
+    """Of its own schemas; the request is taken, and answered with these members."""
+    document = (await desk.client.get("/openapi.json")).json()
+    operation = document["paths"][path]["post"]
+    contents = [operation["requestBody"]["content"]["application/json"]]
+    contents += [each for answer in operation["responses"].values() for each in answer["content"].values()]
+    shown = [content for content in contents if "example" in content]
+    for content in shown:
+        schema = {**content["schema"], "components": document["components"]}
+        jsonschema_rs.validate(schema, content["example"])
+    desk.planner.begin(wrote(PRIMES))
+    answer = await desk.client.post(path, json=shown[0]["example"])
+    assert (answer.status_code, set(answer.json())) == (200, set(shown[1]["example"]))
+    codes = [content["example"]["code"] for content in shown[2:]]
+    assert codes == (["planner_not_configured"] if path == GENERATE else [])
+
+
 async def test_of_data_the_types_alone_are_told(desk: Desk) -> None:
     """No planted value is in anything that the planner is sent, a failed run's story included; the program
     has them all."""
