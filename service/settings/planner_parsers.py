@@ -82,7 +82,7 @@ def prices() -> Parser:
             return {}
         return dict(_price(one.strip()) for one in text.split(","))
 
-    return Parser(f"a comma-separated list such as gpt-5.4-mini=0.25/2/0.025; or {NOTHING}", read)
+    return Parser(f"a comma-separated list such as gpt-5.4-mini=0.75/4.5/0.075; or {NOTHING}", read)
 
 
 def _host(text: str) -> tuple[str, int]:

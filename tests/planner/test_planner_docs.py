@@ -32,6 +32,14 @@ def test_prompts() -> None:
     assert set(files) == set(RULES)
 
 
+def test_beginnings_of_prompts() -> None:
+    """By which a handler in the place of a model tells them apart."""
+    told = re.findall(r"`(You [\w ]+)`", TEXT)
+    assert (
+        len(told) == len(RULES) == len({rules for rules in RULES.values() if rules.startswith(tuple(told))})
+    )
+
+
 def test_failures() -> None:
     """Every code, whether another provider is asked, and what the breaker minds."""
     rows = {row[0].strip("`"): row for row in _rows("When a call fails")}
