@@ -106,7 +106,7 @@ CODE = (
             "exit_code": 0,
             "execution_time": is_seconds,
             "original_code": "print('Hello, world!')",
-            "executed_code": "print('Hello, world!')",
+            "executed_code": is_text,  # a language model that reviews it may write it in another way
             "validation_result": is_text,
             "verdict": "ok",
             "error": None,
