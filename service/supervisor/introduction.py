@@ -6,8 +6,8 @@ import socket
 
 
 def introduce(control: socket.socket, kind: socket.SocketKind) -> socket.socket:
-    """The end for a front of a channel to the child behind ``control``, which is told ``front`` with the other
-    end. OSError when the child is gone or does not read."""
+    """The end for a front of a channel to the child behind ``control``, which is told ``front`` with the
+    other end. OSError when the child is gone or does not read."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
     with theirs:
         try:
