@@ -21,6 +21,7 @@ from service.http.edge import Edge
 from service.http.routing import CatchAllRoute, OwnedRoute
 from service.rest import endpoint as resources
 from service.rest import plan_endpoints as plans
+from service.rest.context import METHODS
 from service.sessions import endpoints as sessions
 from service.state import ServiceState
 from service.system import docs_pages as pages
@@ -55,8 +56,8 @@ OWNED = (
 # What lies beside and below the paths above is nobody's resource: "/execute/" must not become a collection.
 # Nor may what other versions of this service serve: data under such a name would be out of reach there.
 NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(("improved", "self-improve"))
-RESERVED = Route("/{path:path}", resources.reserved, methods=list(resources.METHODS))
-RESOURCES = CatchAllRoute(resources.rest, resources.METHODS, NAMES, Scope.REST)
+RESERVED = Route("/{path:path}", resources.reserved, methods=list(METHODS))
+RESOURCES = CatchAllRoute(resources.rest, METHODS, NAMES, Scope.REST)
 ROUTES = (functions.OWN_PATHS, RESOURCES, *OWNED, RESERVED)
 # What no function's own path may begin with; /agent/hello may be one. What is well known (RFC 8615) speaks
 # for the whole host, to those who look there for who may link to it or have its certificates.
@@ -99,7 +100,7 @@ def _cors(origins: tuple[str, ...], app: ASGIApp) -> ASGIApp:
     return CORSMiddleware(
         app,
         allow_origins=origins,
-        allow_methods=resources.METHODS,
+        allow_methods=METHODS,
         allow_headers=("*",),
         expose_headers=resources.EXPOSED,
     )

@@ -11,8 +11,7 @@ from seccomp import CompilerUnavailableError, ProfileError
 from service import __version__
 from service.access.opening import OpeningRefused
 from service.commands import audit, doctor, keys, plan, run, serve
-from service.commands.model_planning import NoModel
-from service.commands.options import Call
+from service.commands.options import Call, NoModel
 from service.control.refusal import ControlRefused
 from service.listen import ListenError
 from service.model_keys import part_with_model_keys

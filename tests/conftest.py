@@ -42,7 +42,6 @@ _ALONE = (
     "tests/supervisor/",
     "tests/system/test_bounds_time.py",
     "tests/test_bench.py",
-    "tests/test_venv_script.py",
 )
 
 

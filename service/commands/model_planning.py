@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
 from service.access.meter import Meter
-from service.commands.options import Environ
+from service.commands.options import Environ, NoModel
 from service.limits.limiter import Limiter
 from service.limits.store import open_store
 from service.planner_spec import planner_spec
@@ -17,10 +17,6 @@ from service.planning.line import Line
 from service.planning.planning import Planning
 from service.settings import Settings
 from service.supervisor.planner import PlannerNotStarted, standing_planner
-
-
-class NoModel(Exception):
-    """No language model can be asked. The text says why, and what to do."""
 
 
 @asynccontextmanager

@@ -18,6 +18,10 @@ Call = Callable[[Settings, Environ, argparse.Namespace], int]
 WRONG_USAGE = 2
 
 
+class NoModel(Exception):
+    """No language model can be asked. The text says why, and what to do."""
+
+
 def finish(parser: argparse.ArgumentParser, call: Call) -> None:
     """Give a subcommand what all have, and say what it does."""
     parser.add_argument("--env-file", type=Path, help="file of KEY=VALUE settings; the environment wins")

@@ -21,6 +21,7 @@ from service.http.json_text import check_depth, loads
 from service.http.query_names import Query, add_value
 from service.rest.prefer import Preferences, parse_prefer
 
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 MAX_PATH = 8_000  # bytes, encoded
 MAX_SEGMENTS = 64
 MAX_SEGMENT = 500  # characters, decoded

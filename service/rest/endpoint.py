@@ -23,7 +23,6 @@ from service.rest.lookup import Asked, Found
 from service.rest.plan_cache import Admitted
 from service.state import ServiceState, state_of
 
-METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 # What a web page may read of an answer.
 EXPOSED = (
     *("Deprecation", "ETag", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy"),

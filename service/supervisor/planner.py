@@ -21,6 +21,7 @@ import orjson
 
 from sandbox_runtime.planning import PlannerConfig, Standing
 from sandbox_runtime.wire import WireError
+from service.supervisor.introduction import introduce
 
 LAUNCH_SECONDS = 30.0  # three libraries are imported, on a machine that may be busy
 _LAST_SECONDS = 2.0  # to send the traces of what it did
@@ -90,14 +91,7 @@ class PlannerProcess:
 
     def line(self) -> socket.socket:
         """A new line to it; the returned end is for a front. OSError when it is gone or does not read."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
-            try:
-                socket.send_fds(self.control, [b"front"], [theirs.fileno()])
-            except OSError:
-                ours.close()
-                raise
-        return ours
+        return introduce(self.control, socket.SOCK_STREAM)
 
     def kill(self) -> None:
         """SIGKILL; it is our unreaped child, so the pid is its."""

@@ -23,6 +23,7 @@ import orjson
 
 import sandbox_runtime
 from sandbox_runtime.layers import Layer, LayerState, states_from_json
+from service.supervisor.introduction import introduce
 
 _MESSAGE_BYTES = 512 * 1024
 LAUNCH_SECONDS = 20.0
@@ -122,14 +123,7 @@ class Zygote:
 
     def introduce(self) -> socket.socket:
         """A new channel to this zygote; the returned end is for a front. OSError when it is gone."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            try:
-                socket.send_fds(self.control, [b"front"], [theirs.fileno()])
-            except OSError:
-                ours.close()
-                raise
-        return ours
+        return introduce(self.control, socket.SOCK_SEQPACKET)
 
     def retire(self) -> None:
         """Let it end by itself when the last front has let go of it."""

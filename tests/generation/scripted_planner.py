@@ -4,21 +4,20 @@ answers that a test has laid down."""
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from sandbox_runtime import wire
-from sandbox_runtime.planning import MAX_MESSAGE_BYTES, Answer, Ask, Failure, ModelCall, Standing
+from sandbox_runtime.planning import Answer, Ask, Failure, ModelCall, Standing
 from service.planning.line import Line
+from tests.planning.heard import hear, join
 
 CALL = ModelCall("openai", "model-1", "ok", 100, 20, 40, 0.001, 0.5)
 STANDING = Standing(("openai",), {}, {})
 SILENT: Mapping[str, Any] = {}  # an output that is never sent
 Reply = Mapping[str, Any] | Failure
-_LIMITS = {wire.Kind.ASK: MAX_MESSAGE_BYTES, wire.Kind.FORGET: 1024}
 
 
 class ScriptedPlanner:
@@ -38,9 +37,8 @@ class ScriptedPlanner:
 
     async def attach(self, line: Line, standing: Standing = STANDING) -> None:
         """Be the one that this line leads to."""
-        ours, theirs = socket.socketpair()
-        reader, self._writer = await asyncio.open_connection(sock=ours)
-        await line.connect(theirs, standing)
+        end = await join(line, standing)
+        reader, self._writer = await asyncio.open_unix_connection(sock=end)
         self._reading = asyncio.create_task(self._read(reader, self._writer))
 
     async def leave(self) -> None:
@@ -57,14 +55,11 @@ class ScriptedPlanner:
         self.always, self.call, self.delay = SILENT, CALL, 0.0
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        decoder = wire.Decoder(_LIMITS)
-        while data := await reader.read(65536):
-            for frame in decoder.feed(data):
-                body = wire.decode_object(frame)
-                if frame.kind is wire.Kind.FORGET:
-                    self.forgotten.append(int(str(body["id"])))
-                else:
-                    await self._answer(Ask.from_wire(body), writer)
+        async for heard in hear(reader):
+            if heard.ask is None:
+                self.forgotten.append(heard.forgotten)
+            else:
+                await self._answer(heard.ask, writer)
 
     async def _answer(self, ask: Ask, writer: asyncio.StreamWriter) -> None:
         if ask.task == "figures":

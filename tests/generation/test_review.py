@@ -143,7 +143,13 @@ async def test_without_a_model(desk: Desk) -> None:
             )
 
 
-async def test_a_planner_that_is_down(desk: Desk) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a planner that is not there."""
+    monkeypatch.setattr("service.planning.line._PATIENCE", 0.02)
+
+
+async def test_a_planner_that_is_down(desk: Desk, impatient: None) -> None:
     """It is told apart from none."""
     async with other(desk, **SETTINGS) as (_, client):
         body = (await client.post("/execute", json={"code": "1", "validate_code": True})).json()
@@ -151,7 +157,7 @@ async def test_a_planner_that_is_down(desk: Desk) -> None:
         problem(await client.post(GENERATE, json={"query": "x"}), 503, "planner_unavailable")
 
 
-async def test_a_planner_that_goes_meanwhile(desk: Desk) -> None:
+async def test_a_planner_that_goes_meanwhile(desk: Desk, impatient: None) -> None:
     """Whoever waits for it is told; its successor answers."""
     async with other(desk, **SETTINGS) as (state, client):
         for _ in range(2):

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox_runtime import wire
-from sandbox_runtime.planning import MAX_MESSAGE_BYTES, Answer, Ask, Failure, ModelCall, Standing
+from sandbox_runtime.planning import Answer, Ask, Failure, ModelCall, Standing
 from service.planning.line import Line
+from tests.planning.heard import hear, join
 
 TOKENS = 100  # of each call
 STANDING = Standing(("openai",), {}, {})
@@ -51,9 +52,7 @@ class StandIn:
 
     async def connect(self, line: Line, standing: Standing = STANDING) -> None:
         """As the supervisor does."""
-        ours, theirs = socket.socketpair()
-        await line.connect(theirs, standing)
-        self.serve(ours)
+        self.serve(await join(line, standing))
 
     def serve(self, end: socket.socket) -> None:
         """Answer whoever has the other end. ``end`` becomes ours."""
@@ -68,19 +67,16 @@ class StandIn:
 
     async def _serve(self, end: socket.socket) -> None:
         reader, writer = await asyncio.open_unix_connection(sock=end)
-        decoder = wire.Decoder({wire.Kind.ASK: MAX_MESSAGE_BYTES, wire.Kind.FORGET: 1000})
         try:
-            while data := await reader.read(1 << 16):
-                for frame in decoder.feed(data):
-                    if frame.kind is wire.Kind.ASK:
-                        await self._asked(frame, writer)
+            async for heard in hear(reader):
+                if heard.ask is not None:
+                    self.heard.append(heard.payload)
+                    await self._asked(heard.ask, writer)
         finally:
             writer.close()
 
-    async def _asked(self, frame: wire.Frame, writer: asyncio.StreamWriter) -> None:
-        ask = Ask.from_wire(wire.decode_object(frame))
+    async def _asked(self, ask: Ask, writer: asyncio.StreamWriter) -> None:
         self.asks.append(ask)
-        self.heard.append(frame.payload)
         self.asked.set()
         await self.gate.wait()
         said = self.respond(ask)

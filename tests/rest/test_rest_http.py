@@ -5,12 +5,14 @@ from __future__ import annotations
 import concurrent.futures
 import socket
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.rest.clients import client_of, session_id
 from tests.supervisor.serving import Service, serving
+from tests.support import wait_until
 
 ALICE = {"name": "Alice", "email": "alice@example.com"}
 
@@ -182,7 +184,12 @@ def test_a_request_is_logged_without_its_data(service: Service, client: httpx.Cl
         "/secret-things", json={"secret": "swordfish"}, headers={"Authorization": "Bearer x"}
     )
     identity = answer.headers["x-request-id"]
-    (line,) = (line for line in service.events("request") if line["request_id"] == identity)
+
+    def found() -> list[dict[str, Any]]:
+        return [line for line in service.events("request") if line["request_id"] == identity]
+
+    wait_until(lambda: bool(found()), "the line of a request, which is written after its answer")
+    (line,) = found()
     assert (line["domain"], line["status"], line["route"]) == ("session", 201, "/{path:path}")
     assert line["principal"].startswith("bearer:")
     assert "swordfish" not in service.errors

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import Any
 
 from sandbox_runtime import wire
-from sandbox_runtime.planning import MAX_MESSAGE_BYTES, Answer, Ask, Failure, ModelCall, Standing
+from sandbox_runtime.planning import Answer, Ask, Failure, ModelCall, Standing
 from service.planning.line import Line
+from tests.planning.heard import hear, join
 
-LIMITS = {wire.Kind.ASK: MAX_MESSAGE_BYTES, wire.Kind.FORGET: 100}
 READY = Standing(("mock",), {}, {})
 
 
@@ -20,7 +19,7 @@ class PlannerEnd:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.forgotten: list[int] = []
         self._reader, self._writer = reader, writer
-        self._decoder = wire.Decoder(LIMITS)
+        self._hearing = hear(reader)
         self._asks: list[Ask] = []
 
     async def asked(self) -> Ask:
@@ -58,22 +57,17 @@ class PlannerEnd:
         self._writer.close()
 
     async def _read(self) -> None:
-        data = await self._reader.read(1 << 16)
-        if not data:
-            raise EOFError
-        for frame in self._decoder.feed(data):
-            body = wire.decode_object(frame)
-            if frame.kind is wire.Kind.ASK:
-                self._asks.append(Ask.from_wire(body))
-            else:
-                self.forgotten.append(int(str(body["id"])))
+        heard = await anext(self._hearing)
+        if heard.ask is None:
+            self.forgotten.append(heard.forgotten)
+        else:
+            self._asks.append(heard.ask)
 
 
 async def connected(line: Line, standing: Standing = READY) -> PlannerEnd:
     """A planner on this line."""
-    ours, theirs = socket.socketpair()
-    await line.connect(theirs, standing)
-    return PlannerEnd(*await asyncio.open_unix_connection(sock=ours))
+    end = await join(line, standing)
+    return PlannerEnd(*await asyncio.open_unix_connection(sock=end))
 
 
 def call(tokens: int = 0, outcome: str = "ok", cost: float | None = None) -> ModelCall:
