@@ -1,7 +1,7 @@
 """What fronts ask of the planner, and what it answers: values that both sides of the wire see.
 
-    front ── ASK {id, task, given, seconds, tokens, repair, trace} ──► planner ── HTTPS ──► a provider's model
-          ◄─ ANSWER {id, output | failure, calls} ───────────────────┘
+    front ── ASK {id, task, given, seconds, tokens, …} ──► planner ── HTTPS ──► a provider's model
+          ◄─ ANSWER {id, output | failure, calls} ───────────┘
           ── FORGET {id}: the caller has gone ──►
 
     task       given                                   output
@@ -64,7 +64,8 @@ class Repair:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """``seconds``: until the answer must be there, whatever it takes. ``tokens``: the most, in and out, that
-    all calls for it may use. ``trace``: the W3C traceparent of the request, or ""."""
+    all calls for it may use. ``trace``: the W3C traceparent of the request, or "". ``payer``: whose share of
+    the places it takes, no provider is told; "" where none is limited."""
 
     id: int
     task: Task
@@ -73,6 +74,7 @@ class Ask:
     tokens: int
     repair: Repair | None = None
     trace: str = ""
+    payer: str = ""
 
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> Ask:
@@ -87,6 +89,7 @@ class Ask:
                 int(body["tokens"]),
                 None if repair is None else Repair(str(repair["reply"]), str(repair["problem"])),
                 str(body["trace"]),
+                str(body["payer"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"ASK: {error!r}") from error

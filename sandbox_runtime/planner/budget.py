@@ -33,6 +33,13 @@ def max_output(tokens: int, needed: int, ceiling: int) -> int:
     return min(left, ceiling)
 
 
+def counted(usage: Usage, needed: int, text: str) -> Usage:
+    """What an answered call has used: as the provider says, and estimated where it says nothing."""
+    if usage.input or usage.output:
+        return usage
+    return Usage(needed, -(-len(text.encode()) // _BYTES_PER_TOKEN))
+
+
 def cost(prices: Mapping[str, Price], model: str, usage: Usage) -> float | None:
     """US dollars; None where the model has no price. What has used nothing has cost nothing."""
     if not usage.input and not usage.output:

@@ -34,11 +34,14 @@ class Chair:
         self._gate = Gate(model.provider, at_once)
         self._breaker = Breaker(clock.now, clock.draw)
 
-    async def call(self, request: ModelRequest, seconds: float) -> tuple[ModelReply | CallFailed, float]:
-        """One request, and the seconds that it took. CallFailed when none was made: the model is left alone
-        for a while, or too many ask it, or the time ended before it was its turn."""
+    async def call(
+        self, request: ModelRequest, seconds: float, payer: str
+    ) -> tuple[ModelReply | CallFailed, float]:
+        """One request, on the payer's share of the places, and the seconds that it took. CallFailed when
+        none was made: the model is left alone for a while, or too many ask it, or the time ended before it
+        was its turn."""
         try:
-            async with asyncio.timeout(seconds) as limit, self._gate.passing():
+            async with asyncio.timeout(seconds) as limit, self._gate.passing(payer):
                 self._check_breaker()
                 return await self._timed(request, limit)
         except TimeoutError:

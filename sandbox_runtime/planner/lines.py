@@ -125,12 +125,16 @@ class Line(asyncio.Protocol):
             self.close()
             return
         answer = task.result() if error is None else _of_bug(number, error)
-        self._transport.write(wire.encode_json(wire.Kind.ANSWER, answer))
+        try:
+            message = wire.encode_json(wire.Kind.ANSWER, answer)
+        except orjson.JSONEncodeError as error_:  # of a text that is none, or a number that is too large
+            message = wire.encode_json(wire.Kind.ANSWER, _of_bug(number, error_))
+        self._transport.write(message)
 
 
 def _of_bug(number: int, error: BaseException) -> Answer:
     """It is ours, and one question's: the caller learns of it, and all others are answered."""
-    what = f"{type(error).__name__}: {error}"[:300]
+    what = f"{type(error).__name__}: {error}"[:300].encode("utf-8", "replace").decode()
     return Answer(number, failure=Failure("llm_failed", f"the planner failed: {what}"))
 
 

@@ -22,10 +22,12 @@ from sandbox_runtime.planning import PlannerConfig, Provider
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """``models`` in the order they are asked; ``why``: a sentence for each that is not among them."""
+    """``models`` in the order they are asked; ``why``: a sentence for each that is not among them;
+    ``keys``: those that it was given."""
 
     models: tuple[Model, ...]
     why: Mapping[str, str]
+    keys: tuple[str, ...] = ()
 
 
 def trusted_certificates() -> ssl.SSLContext:
@@ -57,7 +59,7 @@ def open_models(config: PlannerConfig, keys: Mapping[str, str], tls: ssl.SSLCont
         except ModuleNotFoundError as error:
             name = provider.name
             why[name] = f"the package {error.name} is not installed: pip install 'lars[{name}]'"
-    return Opened(tuple(models), why)
+    return Opened(tuple(models), why, tuple(keys.values()))
 
 
 def open_model(provider: Provider, key: str, hosts: Hosts, tls: ssl.SSLContext) -> Model:
