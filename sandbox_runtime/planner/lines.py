@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
@@ -10,7 +11,7 @@ from typing import Final, cast
 import orjson
 
 from sandbox_runtime import wire
-from sandbox_runtime.planning import MAX_MESSAGE_BYTES, Answer, Ask, Failure
+from sandbox_runtime.planning import MAX_MESSAGE_BYTES, PING, Answer, Ask, Failure
 
 _HEARD: Final[Mapping[wire.Kind, int]] = {wire.Kind.ASK: MAX_MESSAGE_BYTES, wire.Kind.FORGET: 256}
 _FRONT: Final = b"front"
@@ -48,6 +49,9 @@ class Control:
             message, descriptors = b"", []
         for descriptor in descriptors:
             self._open(socket.socket(fileno=descriptor), wanted=message == _FRONT)
+        if message == PING:
+            with contextlib.suppress(OSError):  # it does not read, or it has gone, which is heard next
+                tell(self._control, {"t": "alive"})
         if not message:
             asyncio.get_running_loop().remove_reader(self._control)
             self.ended.set()
