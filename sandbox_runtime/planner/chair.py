@@ -43,7 +43,7 @@ class Chair:
         try:
             async with asyncio.timeout(seconds) as limit, self._gate.passing(payer):
                 self._check_breaker()
-                return await self._timed(request, limit)
+                return await self._timed(request, limit, payer)
         except TimeoutError:
             raise CallFailed("llm_timeout", f"no place was free at {self.model.provider} in time") from None
 
@@ -64,7 +64,7 @@ class Chair:
             raise failed
 
     async def _timed(
-        self, request: ModelRequest, limit: asyncio.Timeout
+        self, request: ModelRequest, limit: asyncio.Timeout, payer: str
     ) -> tuple[ModelReply | CallFailed, float]:
         started = self._clock.now()
         outcome: ModelReply | CallFailed | None = None
@@ -78,10 +78,10 @@ class Chair:
             detail = f"{self.model.provider} {self.model.name} did not answer in time"
             outcome = CallFailed("llm_timeout", detail)
         finally:
-            self._note(outcome)
+            self._note(outcome, payer)
         return outcome, self._clock.now() - started
 
-    def _note(self, outcome: ModelReply | CallFailed | None) -> None:
+    def _note(self, outcome: ModelReply | CallFailed | None, payer: str) -> None:
         if outcome is None:
             self._breaker.gave_up()
         elif isinstance(outcome, ModelReply):
@@ -89,6 +89,8 @@ class Chair:
         elif outcome.code == _SPENT:
             self._breaker.failed(_SPENT, SPENT_COOL_DOWN)
         elif is_trouble(outcome):
-            self._breaker.failed(outcome.code)
+            # Whoever asks for what takes too long must not have it taken away from everybody else.
+            late = outcome.code == "llm_timeout" and not outcome.status
+            self._breaker.failed(outcome.code, asker=payer if late else "")
         else:
             self._breaker.succeeded()  # it answers; what it was asked is another matter

@@ -170,6 +170,15 @@ async def test_nobody_is_configured() -> None:
     assert answer.failure.code == "planner_not_configured"
 
 
+async def test_slow_questions_of_one_payer_open_nothing() -> None:
+    """Those of two payers do."""
+    with FakeProvider(Trickles(0.05)) as fake:
+        async with asking(config_of(at(fake, "openai"))) as engine:
+            payers = (*("one",) * 6, "two", "two")
+            said = [await engine.code(seconds=0.06, payer=payer) for payer in payers]
+    assert said == ["llm_timeout"] * 7 + ["llm_unavailable"]
+
+
 async def test_one_payer_has_not_all_places() -> None:
     """Of eight places for two callers at once a greedy one gets seven; another is still let in; who names no
     payer is limited by the places alone."""
