@@ -1,7 +1,7 @@
 """What fronts ask of the planner, and what it answers: values that both sides of the wire see.
 
-    front ── ASK {id, task, given, seconds, tokens, repair, trace} ──► planner ── HTTPS ──► a provider's model
-          ◄─ ANSWER {id, output | failure, calls} ───────────────────┘
+    front ── ASK {id, task, given, seconds, tokens, …} ──► planner ── HTTPS ──► a provider's model
+          ◄─ ANSWER {id, output | failure, calls} ───────────┘
           ── FORGET {id}: the caller has gone ──►
 
     task       given                                   output
@@ -27,6 +27,7 @@ TASKS: Final = frozenset(get_args(Task))
 # Of the texts in sandbox_runtime/planner/prompts: part of the key of every plan that a model has written. A
 # text that is changed has a new number.
 PROMPT_VERSIONS: Final[Mapping[str, str]] = {"plan": "1", "generate": "1", "review": "1"}
+PING: Final = b"ping"  # from the supervisor to the planner, which says that it is alive
 MAX_MESSAGE_BYTES: Final = 4 << 20
 MAX_CODE: Final = 256 * 1024  # characters of a program that a model has written
 # Why there is no output. What each is over HTTP is in service/errors/kinds.py.
@@ -64,7 +65,8 @@ class Repair:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """``seconds``: until the answer must be there, whatever it takes. ``tokens``: the most, in and out, that
-    all calls for it may use. ``trace``: the W3C traceparent of the request, or ""."""
+    all calls for it may use. ``trace``: the W3C traceparent of the request, or "". ``payer``: whose share of
+    the places it takes, no provider is told; "" where none is limited."""
 
     id: int
     task: Task
@@ -73,6 +75,7 @@ class Ask:
     tokens: int
     repair: Repair | None = None
     trace: str = ""
+    payer: str = ""
 
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> Ask:
@@ -87,6 +90,7 @@ class Ask:
                 int(body["tokens"]),
                 None if repair is None else Repair(str(repair["reply"]), str(repair["problem"])),
                 str(body["trace"]),
+                str(body["payer"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"ASK: {error!r}") from error
@@ -97,10 +101,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """One request to a provider. ``outcome``: ok, or one of FAILURES. Tokens as the provider counts them:
-    ``input_tokens`` with those of them that were ``cached_tokens``, and ``output_tokens`` with what the model
-    thought. ``cost``: US dollars, None where price or tokens are not known. ``seconds``: until the
-    whole answer was there or given up."""
+    """One request to a provider. ``outcome``: ok, or one of FAILURES. Tokens as the provider counts them,
+    estimated where it does not say: ``input_tokens`` with those of them that were ``cached_tokens``, and
+    ``output_tokens`` with what the model thought. ``cost``: US dollars, None where price or tokens are not
+    known. ``seconds``: until the whole answer was there or given up."""
 
     provider: str
     model: str

@@ -47,6 +47,7 @@ IMPORTS: Mapping[str, Imports] = {
                 "sandbox_runtime.job",
                 "sandbox_runtime.layers",
                 "sandbox_runtime.planning",
+                "sandbox_runtime.shares",
                 "sandbox_runtime.wire",
                 "seccomp",
                 "sqlalchemy",

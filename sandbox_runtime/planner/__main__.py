@@ -3,8 +3,8 @@
     read config and keys ─► import, rehearse ─► confine ─► hello ─► answer fronts, until the supervisor goes
 
 CONTROL: a socket to the supervisor (AF_UNIX, SOCK_SEQPACKET), whose first message is a PlannerConfig and each
-other ``front`` with one descriptor. KEYS: a file with a JSON object, variable to key. Nothing foreign is in
-this process but text: what a model writes is handed on, and runs elsewhere.
+other ``front`` with one descriptor, or PING. KEYS: a file with a JSON object, variable to key. Nothing
+foreign is in this process but text: what a model writes is handed on, and runs elsewhere.
 """
 
 from __future__ import annotations

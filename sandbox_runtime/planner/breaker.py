@@ -27,7 +27,7 @@ class Breaker:
     def __init__(self, clock: Callable[[], float], draw: Callable[[], float]) -> None:
         self._clock = clock
         self._draw = draw
-        self._calls: deque[tuple[float, bool]] = deque(maxlen=_MAX_CALLS)
+        self._calls: deque[tuple[float, bool, str]] = deque(maxlen=_MAX_CALLS)
         self._in_a_row = 0
         self._open_until: float | None = None
         self._probing = False
@@ -53,13 +53,15 @@ class Breaker:
         self._probing, self._open_until, self._in_a_row = False, None, 0
         self._note(failed=False)
 
-    def failed(self, reason: str, cool_down: float = 0.0) -> None:
-        """It is in trouble. ``cool_down``: open it for so many seconds whatever else was."""
-        now = self._note(failed=True)
+    def failed(self, reason: str, cool_down: float = 0.0, *, asker: str = "") -> None:
+        """It is in trouble. ``cool_down``: open it for so many seconds whatever else was. ``asker``: whose
+        question may be at fault as well, "" when it is none; failures of one asker alone do not open it."""
+        now = self._note(failed=True, asker=asker)
         self._in_a_row += 1
-        failures = sum(failed for _, failed in self._calls)
-        many = len(self._calls) >= LEAST_CALLS and 2 * failures >= len(self._calls)
-        if cool_down or many or self._probing or self._in_a_row >= IN_A_ROW:
+        askers = [who for _, failed, who in self._calls if failed]
+        many = len(self._calls) >= LEAST_CALLS and 2 * len(askers) >= len(self._calls)
+        is_its_own = "" in askers or len(set(askers)) > 1
+        if cool_down or self._probing or (is_its_own and (many or self._in_a_row >= IN_A_ROW)):
             self._open_until = now + (cool_down or COOL_DOWN) * (1 + self._draw() / 5)
             self.reason = reason
         self._probing = False
@@ -68,9 +70,9 @@ class Breaker:
         """The caller has gone before it was known; another one may probe."""
         self._probing = False
 
-    def _note(self, *, failed: bool) -> float:
+    def _note(self, *, failed: bool, asker: str = "") -> float:
         now = self._clock()
-        self._calls.append((now, failed))
+        self._calls.append((now, failed, asker))
         while self._calls and self._calls[0][0] < now - WINDOW:
             self._calls.popleft()
         if len(self._calls) == 1:

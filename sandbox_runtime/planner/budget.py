@@ -33,6 +33,14 @@ def max_output(tokens: int, needed: int, ceiling: int) -> int:
     return min(left, ceiling)
 
 
+def counted(usage: Usage, needed: int, text: str) -> Usage:
+    """What an answered call has used: as the provider says, and estimated where it says nothing; what that
+    costs is not known."""
+    if usage.input or usage.output:
+        return usage
+    return Usage(needed, -(-len(text.encode()) // _BYTES_PER_TOKEN), known=False)
+
+
 def cost(prices: Mapping[str, Price], model: str, usage: Usage) -> float | None:
     """US dollars; None where the model has no price, or what it used is not known. What has used nothing has
     cost nothing."""

@@ -34,13 +34,16 @@ class Chair:
         self._gate = Gate(model.provider, at_once)
         self._breaker = Breaker(clock.now, clock.draw)
 
-    async def call(self, request: ModelRequest, seconds: float) -> tuple[ModelReply | CallFailed, float]:
-        """One request, and the seconds that it took. CallFailed when none was made: the model is left alone
-        for a while, or too many ask it, or the time ended before it was its turn."""
+    async def call(
+        self, request: ModelRequest, seconds: float, payer: str
+    ) -> tuple[ModelReply | CallFailed, float]:
+        """One request, on the payer's share of the places, and the seconds that it took. CallFailed when
+        none was made: the model is left alone for a while, or too many ask it, or the time ended before it
+        was its turn."""
         try:
-            async with asyncio.timeout(seconds) as limit, self._gate.passing():
+            async with asyncio.timeout(seconds) as limit, self._gate.passing(payer):
                 self._check_breaker()
-                return await self._timed(request, limit)
+                return await self._timed(request, limit, payer)
         except TimeoutError:
             raise CallFailed("llm_timeout", f"no place was free at {self.model.provider} in time") from None
 
@@ -61,7 +64,7 @@ class Chair:
             raise failed
 
     async def _timed(
-        self, request: ModelRequest, limit: asyncio.Timeout
+        self, request: ModelRequest, limit: asyncio.Timeout, payer: str
     ) -> tuple[ModelReply | CallFailed, float]:
         started = self._clock.now()
         outcome: ModelReply | CallFailed | None = None
@@ -77,10 +80,10 @@ class Chair:
                 "llm_timeout", detail, usage=UNKNOWN_USAGE
             )  # it may have written, and billed
         finally:
-            self._note(outcome)
+            self._note(outcome, payer)
         return outcome, self._clock.now() - started
 
-    def _note(self, outcome: ModelReply | CallFailed | None) -> None:
+    def _note(self, outcome: ModelReply | CallFailed | None, payer: str) -> None:
         if outcome is None:
             self._breaker.gave_up()
         elif isinstance(outcome, ModelReply):
@@ -88,6 +91,8 @@ class Chair:
         elif outcome.code == _SPENT:
             self._breaker.failed(_SPENT, SPENT_COOL_DOWN)
         elif is_trouble(outcome):
-            self._breaker.failed(outcome.code)
+            # Whoever asks for what takes too long must not have it taken away from everybody else.
+            late = outcome.code == "llm_timeout" and not outcome.status
+            self._breaker.failed(outcome.code, asker=payer if late else "")
         else:
             self._breaker.succeeded()  # it answers; what it was asked is another matter

@@ -10,7 +10,9 @@ from sandbox_runtime.planner import budget, decisions, prompting, replies
 from sandbox_runtime.planner.chair import Chair, Clock
 from sandbox_runtime.planner.debugging import tell_exchange
 from sandbox_runtime.planner.figures import Figures
+from sandbox_runtime.planner.hiding import Hiding
 from sandbox_runtime.planner.model import CallFailed, ModelReply, ModelRequest, Prompt
+from sandbox_runtime.planner.providers import mock
 from sandbox_runtime.planner.providers.opening import Opened
 from sandbox_runtime.planner.tracing import Tracing
 from sandbox_runtime.planning import Answer, Ask, Failure, ModelCall, PlannerConfig
@@ -27,6 +29,7 @@ class Engine:
         self._clock = clock
         self._tracing = tracing
         self._figures = Figures()
+        self._hiding = Hiding(opened.keys)
         self._chairs = [Chair(model, config.at_once, clock) for model in opened.models]
 
     async def answer(self, ask: Ask) -> Answer:
@@ -79,8 +82,9 @@ class Engine:
         most = budget.max_output(question.tokens_left, needed, self._config.max_output)
         request = ModelRequest(question.prompt, schema, most, prompting.cache_key(ask.task))
         span = self._tracing.span(model, request, ask.trace)
-        outcome, took = await chair.call(request, seconds)
-        call = self._counted(chair, outcome, took)
+        outcome, took = await chair.call(request, seconds, ask.payer)
+        outcome = self._hiding.outcome(outcome)
+        call = self._counted(chair, outcome, took, needed)
         question.calls.append(call)
         span.end(call)
         if self._config.debug:
@@ -89,8 +93,14 @@ class Engine:
             raise outcome
         return outcome
 
-    def _counted(self, chair: Chair, outcome: ModelReply | CallFailed, took: float) -> ModelCall:
+    def _counted(self, chair: Chair, outcome: ModelReply | CallFailed, took: float, needed: int) -> ModelCall:
         model, usage = chair.model, outcome.usage
+        if model.provider == mock.NAME:
+            pass  # nobody is paid
+        elif isinstance(outcome, ModelReply):
+            usage = budget.counted(usage, needed, outcome.text)
+        elif outcome.code == "llm_timeout" and not outcome.status:
+            usage = budget.counted(usage, needed, "")  # the provider has read the prompt, and has it paid
         call = ModelCall(
             provider=model.provider,
             model=model.name,

@@ -19,6 +19,7 @@ import orjson
 from sandbox_runtime.planning import PlannerConfig
 
 MAX_BODY: Final = 4 << 20  # bytes of an answer
+MAX_REFUSAL: Final = 64 << 10  # bytes that are read of an answer of 300 and above
 MAX_REDIRECTS: Final = 3
 _PORTS: Final = {"http": 80, "https": 443}
 _CREDENTIALS: Final = (
@@ -28,6 +29,9 @@ _CREDENTIALS: Final = (
     "openai-organization",
     "openai-project",
 )
+# What of an answer's head the clients may see. Not its charset, which may name a codec that unpacks or takes
+# for ever; no cookies, which they would keep.
+_HEARD: Final = ("location", "retry-after", "retry-after-ms", "x-should-retry", "request-id", "x-request-id")
 
 
 class HostRefused(Exception):
@@ -130,15 +134,23 @@ class Guard:
             body = await _read(response)
         finally:
             await response.aclose()
-        return self._http.Response(response.status_code, headers=response.headers, content=body)
+        return self._http.Response(response.status_code, headers=_heard(response.headers), content=body)
+
+
+def _heard(headers: Any) -> list[tuple[str, str]]:
+    known = [(name, headers[name]) for name in _HEARD if name in headers]
+    return [("content-type", "application/json"), *known]
 
 
 async def _read(response: Any) -> bytes:
+    """Of a refusal its beginning; TooLong for an answer that is not whole."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise TooLong("the answer is compressed, which was not asked for")
     body = bytearray()
     async for chunk in response.stream:
         body += chunk
+        if response.status_code >= 300 and len(body) >= MAX_REFUSAL:
+            return bytes(body[:MAX_REFUSAL])
         if len(body) > MAX_BODY:
             raise TooLong(f"the answer has more than {MAX_BODY} bytes")
     return bytes(body)

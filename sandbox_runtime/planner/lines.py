@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
@@ -10,7 +11,7 @@ from typing import Final, cast
 import orjson
 
 from sandbox_runtime import wire
-from sandbox_runtime.planning import MAX_MESSAGE_BYTES, Answer, Ask, Failure
+from sandbox_runtime.planning import MAX_MESSAGE_BYTES, PING, Answer, Ask, Failure
 
 _HEARD: Final[Mapping[wire.Kind, int]] = {wire.Kind.ASK: MAX_MESSAGE_BYTES, wire.Kind.FORGET: 256}
 _FRONT: Final = b"front"
@@ -48,6 +49,9 @@ class Control:
             message, descriptors = b"", []
         for descriptor in descriptors:
             self._open(socket.socket(fileno=descriptor), wanted=message == _FRONT)
+        if message == PING:
+            with contextlib.suppress(OSError):  # it does not read, or it has gone, which is heard next
+                tell(self._control, {"t": "alive"})
         if not message:
             asyncio.get_running_loop().remove_reader(self._control)
             self.ended.set()
@@ -125,12 +129,16 @@ class Line(asyncio.Protocol):
             self.close()
             return
         answer = task.result() if error is None else _of_bug(number, error)
-        self._transport.write(wire.encode_json(wire.Kind.ANSWER, answer))
+        try:
+            message = wire.encode_json(wire.Kind.ANSWER, answer)
+        except orjson.JSONEncodeError as error_:  # of a text that is none, or a number that is too large
+            message = wire.encode_json(wire.Kind.ANSWER, _of_bug(number, error_))
+        self._transport.write(message)
 
 
 def _of_bug(number: int, error: BaseException) -> Answer:
     """It is ours, and one question's: the caller learns of it, and all others are answered."""
-    what = f"{type(error).__name__}: {error}"[:300]
+    what = f"{type(error).__name__}: {error}"[:300].encode("utf-8", "replace").decode()
     return Answer(number, failure=Failure("llm_failed", f"the planner failed: {what}"))
 
 

@@ -45,7 +45,7 @@ class ModelRequest:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens. ``cached`` of ``input`` were read from the provider's cache. ``known``: whether the provider
-    has said them; where it has not, they are 0 and what they cost is not known."""
+    has said them; where it has not, they are 0 or estimated, and what they cost is not known."""
 
     input: int = 0
     output: int = 0

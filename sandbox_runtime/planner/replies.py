@@ -15,11 +15,12 @@ import orjson
 from sandbox_runtime.planner import fences
 from sandbox_runtime.planning import MAX_CODE, Task
 
-MAX_REPLY: Final = 1 << 20  # characters that are looked at
+MAX_REPLY: Final = MAX_CODE + 64 * 1024  # characters that are looked at
 MAX_SHOWN: Final = 64 * 1024  # bytes of a reply that could not be used
 _MAX_ASSESSMENT: Final = 8_000
 _MAX_NAME: Final = 200
 _MAX_STEPS: Final = 50_000  # braces and strings that are looked at for an object within prose
+_MAX_LOOKS: Final = 3  # how often each character is looked at for it, on average
 _PYTHON: Final = frozenset(("", "py", "python", "python3", "py3"))
 _BRACES: Final = re.compile(r'["{}]')
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
@@ -68,16 +69,18 @@ def _objects(text: str, fenced: fences.Fenced) -> Iterator[Mapping[str, Any]]:
 
 def _objects_within(text: str) -> Iterator[Mapping[str, Any]]:
     """Those that stand in prose, the outermost of each."""
-    start, depth, at = 0, 0, 0
+    start, depth, at, left = 0, 0, 0, _MAX_LOOKS * len(text)
     for _ in range(_MAX_STEPS):
         found = _BRACES.search(text, at)
-        if found is None:
+        if found is None or left < 0:
             return
+        left -= found.end() - at
         at = found.end()
         if found[0] == "{":
             start, depth = (start, depth + 1) if depth else (found.start(), 1)
         elif found[0] == '"' and depth:
             string = _STRING.match(text, found.start())
+            left -= (string.end() if string else len(text)) - at  # one without an end is sought to the end
             at, depth = (string.end(), depth) if string else (start + 1, 0)
         elif found[0] == "}" and depth:
             depth -= 1

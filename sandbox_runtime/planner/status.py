@@ -15,6 +15,8 @@ from typing import Any, Final
 from sandbox_runtime.planner.model import CallFailed
 
 _MAX_MESSAGE: Final = 300
+_LONGEST_WAIT: Final = 86_400.0  # seconds: who says more is not taken at its word
+_MAX_DATE: Final = 64  # characters
 _AGAIN: Final = frozenset((408, 409, 429))
 # OpenAI's and Together's codes, and the ends of Anthropic's: enforced_, contract_, linked_organization_… Its
 # ramp_limit_exceeded is none: it asks for patience.
@@ -55,16 +57,17 @@ def is_unknown_route(failed: CallFailed) -> bool:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds (RFC 9110, 10.2.3: a number or a date; or retry-after-ms). None without one to be read."""
+    """Seconds, at most a day (RFC 9110, 10.2.3: a number or a date; or retry-after-ms). None where there is
+    none that can be read."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         text = headers.get(name, "")
         if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
-            return float(text) / unit
+            return min(float(text) / unit, _LONGEST_WAIT)
     try:
-        when = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+        when = parsedate_to_datetime(headers.get("retry-after", "")[:_MAX_DATE]).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, when.timestamp() - time.time())
+    return min(max(0.0, when - time.time()), _LONGEST_WAIT)
 
 
 def _code(status: int, said: str) -> str:

@@ -74,6 +74,11 @@ class Admission:
         if account.tokens is not None and tokens > 0:
             await self._take(account.tokens, tokens)
 
+    async def look(self) -> None:
+        """Learn what other requests have used of the tokens since this one was let in."""
+        if self._account.tokens is not None:
+            await self._take(self._account.tokens, 0)
+
     async def _take(self, index: int, amount: int) -> None:
         with contextlib.suppress(LimitsUnavailable):
             self._standing.states[index] = await self._account.ledger.charge(index, amount)

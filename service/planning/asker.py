@@ -36,7 +36,10 @@ class Asker:
     async def pay(self, calls: tuple[ModelCall, ...]) -> None:
         """At once, and not when the request is over: a plan may be made after that."""
         self.calls += calls
-        tokens = sum(call.tokens for call in calls)
+        await self.charge(sum(call.tokens for call in calls))
+
+    async def charge(self, tokens: int) -> None:
+        """So many were used for it, by whatever call."""
         if self.meter is not None and tokens:
             self.meter.add_tokens(self.principal, tokens)
         if self.admission is not None and tokens:

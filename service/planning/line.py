@@ -22,8 +22,10 @@ from service.errors import PlannerFailed
 
 _log: FilteringBoundLogger = structlog.get_logger(__name__)
 _GRACE: Final = 2.0  # seconds beyond the planner's own deadline: it tells more of a timeout than we could
-_PATIENCE: Final = 5.0  # seconds for a planner that is just being started: it takes one or two
+_PATIENCE: Final = 10.0  # seconds for a planner that is just being started: it takes one or two
 _DOWN: Final = "the planner's process is not there; it is started again by itself"
+_MAX_UNREAD: Final = 16 << 20  # bytes of questions that wait for a planner to read them
+_UNREAD: Final = "the planner's process does not read what it is asked"
 _AWAITED: Final[Mapping[wire.Kind, int]] = {wire.Kind.ANSWER: MAX_MESSAGE_BYTES}
 
 
@@ -127,6 +129,8 @@ class _End(asyncio.Protocol):
                 f"what the model would be told has {len(message)} bytes, the limit is {MAX_MESSAGE_BYTES}"
             )
             raise PlannerFailed("llm_request_budget", f"{detail}; send less code")
+        if self._transport.get_write_buffer_size() > _MAX_UNREAD:
+            raise PlannerFailed("planner_unavailable", _UNREAD, retry_after=1)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[ask.id] = future
         self._transport.write(message)

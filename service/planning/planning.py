@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from sandbox_runtime.planning import Answer, Ask, ModelCall, Repair, Task
 from service.errors import PlannerFailed
-from service.planning.allowance import Allowance
+from service.limits.limiter import Admission
+from service.planning.allowance import SERVICE, Allowance
 from service.planning.asker import Asker
+from service.planning.holds import Holds
 from service.planning.line import Line
+from service.pool.shares import payer_of
 
 _log: FilteringBoundLogger = structlog.get_logger("lars.planner")
 _LEAST_TOKENS: Final = 16
+_RULES_TOKENS: Final = 1000  # of a prompt, beside what is given; those of a plan are more
+_BYTES_PER_TOKEN: Final = 3
+_FIGURES_SECONDS: Final = 1.0  # they are at hand, or the planner does not answer at all
+_SOON: Final = 1.0  # seconds after which a question in flight may be over
 _NOT_CONFIGURED: Final = (
     "no language model is configured: set OPENAI_API_KEY, ANTHROPIC_API_KEY, TOGETHER_API_KEY or "
     "LARS_LLM_BASE_URL, and LARS_DEFAULT_PROVIDER if it is builtin"
@@ -52,6 +61,7 @@ class Planning:
         self.allowance = allowance
         self._timeout = timeout
         self._request_tokens = request_tokens
+        self._holds = Holds()
 
     @property
     def configured(self) -> bool:
@@ -77,11 +87,15 @@ class Planning:
             seconds = min(seconds, question.deadline - time.monotonic())
         if seconds <= 0:
             raise PlannerFailed("llm_timeout", "the request's time was over before a model could be asked")
-        tokens = self._tokens_for(asker)
-        ask = Ask(0, question.task, question.given, seconds, tokens, question.repair, asker.trace)
-        answer = await self.line.ask(ask)
-        await asker.pay(answer.calls)
-        await self.allowance.spend(day, sum(call.tokens for call in answer.calls))
+        if asker.admission is not None:
+            await asker.admission.look()
+        tokens = self._tokens_for(asker, day)
+        payer = payer_of(asker.principal)
+        ask = Ask(0, question.task, question.given, seconds, tokens, question.repair, asker.trace, payer)
+        with self._holds.holding((asker.principal, SERVICE), tokens):
+            answer = await self._answer_to(ask, asker, day)
+            await asker.pay(answer.calls)
+            await self.allowance.spend(day, sum(call.tokens for call in answer.calls))
         return _output(answer, question.task)
 
     async def figures(self) -> Mapping[str, Any] | None:
@@ -89,18 +103,32 @@ class Planning:
         if self.line.standing is None:
             return None
         try:
-            answer = await self.line.ask(Ask(0, "figures", {}, self._timeout, 0))
-        except PlannerFailed:
+            async with asyncio.timeout(_FIGURES_SECONDS):
+                answer = await self.line.ask(Ask(0, "figures", {}, _FIGURES_SECONDS, 0))
+        except (PlannerFailed, TimeoutError):
             return None
         return answer.output
 
-    def _tokens_for(self, asker: Asker) -> int:
+    async def _answer_to(self, ask: Ask, asker: Asker, day: Admission | None) -> Answer:
+        try:
+            return await self.line.ask(ask)
+        except asyncio.CancelledError:
+            # The provider has its prompt, and is paid for it: going away before the answer is not free.
+            tokens = _RULES_TOKENS + len(orjson.dumps(ask.given)) // _BYTES_PER_TOKEN
+            await asker.charge(tokens)
+            await self.allowance.spend(day, tokens)
+            raise
+
+    def _tokens_for(self, asker: Asker, day: Admission | None) -> int:
         if asker.admission is not None:
             asker.admission.need_tokens()
         used = sum(call.tokens for call in asker.calls)
         left = self._request_tokens - used
         if asker.left is not None:
-            left = min(left, asker.left)
+            left = min(left, self._unheld(asker.principal, asker.left, "llm_request_budget"))
+        of_day = None if day is None else day.tokens_left()
+        if of_day is not None:
+            left = min(left, self._unheld(SERVICE, of_day, "llm_day_budget"))
         if left < _LEAST_TOKENS:
             detail = f"{used} tokens are used for this request and {max(left, 0)} are left"
             raise PlannerFailed(
@@ -108,6 +136,14 @@ class Planning:
                 f"{detail}; LARS_LLM_REQUEST_TOKENS or the key's tokens would have to be more",
             )
         return left
+
+    def _unheld(self, name: str, left: int, code: str) -> int:
+        """Of a budget, what no question in flight may use. PlannerFailed when that is all there is."""
+        held = self._holds.of(name)
+        if held and left - held < _LEAST_TOKENS:
+            detail = f"{left} tokens are left, and questions that are being answered may use {held}"
+            raise PlannerFailed(code, detail, retry_after=_SOON)
+        return left - held
 
 
 def _output(answer: Answer, task: Task) -> Mapping[str, Any]:

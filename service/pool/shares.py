@@ -1,19 +1,16 @@
 """How much of what is scarce one principal may have while others may come: pure decisions.
 
-Places (workers, or places in the queue) are shared by dynamic thresholds (Choudhury and Hahne, "Dynamic
-queue length thresholds for shared-memory packet switches", IEEE/ACM Transactions on Networking 6(2), 1998):
-nobody may hold more than ``ALPHA`` times what is free. One principal alone leaves an eighth of the places
-free, two leave a fifteenth, and nobody has to know how many there are. CPU is shared by niceness.
+Places (workers, or places in the queue) are shared as ``sandbox_runtime.shares`` says, CPU by niceness.
 """
 
 from __future__ import annotations
 
 import math
 
+from sandbox_runtime.shares import ALPHA, EXEMPT, within_share
 from service.access.principal import ANONYMOUS
 
-EXEMPT = ""  # a service of one user, and work of the service's own: no share limits it
-ALPHA = 7
+__all__ = ["ALPHA", "EXEMPT", "niceness", "payer_of", "within_share"]
 _UNSLOWED = 2
 _STEEPNESS = 1.5
 _NICE_STEP = 1.25  # by which a step of niceness divides the weight, sched(7)
@@ -24,12 +21,6 @@ def payer_of(principal: str) -> str:
     """Whose share is used for what this principal asks: nobody's where there is no credential, because then
     all callers may be one."""
     return EXEMPT if principal == ANONYMOUS else principal
-
-
-def within_share(held: int, free: int, places: int) -> bool:
-    """Whether who holds ``held`` of ``places`` may have one more, ``free`` being free now. One anybody may
-    have; of few places too, nobody has all."""
-    return free > 0 and (held == 0 or held < min(ALPHA, places - 1) * free)
 
 
 def niceness(running: int) -> int:

@@ -75,7 +75,10 @@ def respond(request: Request, answered: Answered) -> Response:
 def _problem(text: bytes, request_id: str | None) -> tuple[bytes, str]:
     """A problem of the plan's with the members that only the front knows, and its media type; what a dialect
     answers instead, as it is."""
-    body = orjson.loads(text or b"{}")
+    try:
+        body = orjson.loads(text or b"{}")
+    except orjson.JSONDecodeError:  # a number above 1e308: JSON all the same, and no problem of ours
+        return text, _JSON
     if not isinstance(body, dict) or "type" not in body:
         return text, _JSON
     known = {} if request_id is None else {"instance": INSTANCE_PREFIX + request_id, "request_id": request_id}

@@ -7,6 +7,7 @@ A path alternates: even segments name collections and belong to the shape, odd o
 from __future__ import annotations
 
 import hashlib
+import heapq
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -170,8 +171,10 @@ class _Tree:
         return kind
 
     def _fields(self, value: dict[str, Any], depth: int) -> tuple[Any, ...]:
-        names = [name for name in sorted(value) if len(name) <= _MAX_FIELD and name.isprintable()]
-        found: list[Any] = [(name, self.of(value[name], depth)) for name in names[:_MAX_FIELDS]]
+        shown = (name for name in value if len(name) <= _MAX_FIELD and name.isprintable())
+        # Of a million names hardly one is kept: a heap of those looks at each once, and sorts none.
+        names = sorted(shown) if len(value) <= _MAX_FIELDS else heapq.nsmallest(_MAX_FIELDS, shown)
+        found: list[Any] = [(name, self.of(value[name], depth)) for name in names]
         return tuple(found if len(found) == len(value) else [*found, "..."])
 
     def _items(self, value: list[Any], depth: int) -> tuple[Any, ...]:

@@ -1,8 +1,8 @@
 """Starting the planner: exec ``python -m sandbox_runtime.planner CONTROL KEYS`` with a channel to us and the
 keys of language models, which nobody else has.
 
-    us → planner    config, then front + one descriptor for each front that it meets
-    planner → us    hello {ready, why, layers}   or   failed {message}
+    us → planner    config, then front + one descriptor for each front that it meets, and ping now and then
+    planner → us    hello {ready, why, layers}   or   failed {message};   alive {} for each ping
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from sandbox_runtime.planning import PlannerConfig, Standing
+from sandbox_runtime.planning import PING, PlannerConfig, Standing
 from sandbox_runtime.wire import WireError
 from service.supervisor.introduction import introduce
 
@@ -55,11 +55,12 @@ def planner_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class PlannerProcess:
-    """One planner. ``standing``: what it has said of itself, None until then. OSError when it cannot be
-    started."""
+    """One planner. ``standing``: what it has said of itself, None until then. ``unanswered``: pings since it
+    was heard. OSError when it cannot be started."""
 
     def __init__(self, spec: PlannerSpec) -> None:
         self.standing: Standing | None = None
+        self.unanswered = 0
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setblocking(False)  # a planner that does not read must not stop the supervisor
         try:
@@ -73,15 +74,19 @@ class PlannerProcess:
             self.control.send(orjson.dumps(spec.config))
 
     def receive(self) -> Standing | None:
-        """Its hello; None when its end is closed. PlannerNotStarted. Call when ``control`` is readable."""
+        """Its hello, also when it is only alive; None when its end is closed. PlannerNotStarted. Call when
+        ``control`` is readable."""
         try:
             message = self.control.recv(_MESSAGE_BYTES)
         except OSError:
             return None
         if not message:
             return None
+        self.unanswered = 0
         try:
             body = orjson.loads(message)
+            if self.standing is not None and body["t"] == "alive":
+                return self.standing
             if body["t"] != "hello":
                 raise PlannerNotStarted(str(body["message"]))
             self.standing = Standing.from_wire(body)
@@ -92,6 +97,12 @@ class PlannerProcess:
     def line(self) -> socket.socket:
         """A new line to it; the returned end is for a front. OSError when it is gone or does not read."""
         return introduce(self.control, socket.SOCK_STREAM)
+
+    def ping(self) -> None:
+        """Have it say that it is alive. One whose socket is full, or that is gone, will not."""
+        self.unanswered += 1
+        with contextlib.suppress(OSError):
+            self.control.send(PING)
 
     def kill(self) -> None:
         """SIGKILL; it is our unreaped child, so the pid is its."""

@@ -21,6 +21,10 @@ log = structlog.get_logger(__name__)
 # reasons are the operator's to remove.
 RETRY_SECONDS = 30.0
 _DYING_SECONDS = 2.0
+# A planner that is stopped, or whose loop hangs, takes questions and answers none: it is noticed after some
+# ten seconds, long after anything that it may do in one go.
+PING_SECONDS = 2.0
+_MOST_UNANSWERED = 5
 
 
 class Listener(Protocol):
@@ -116,6 +120,16 @@ class PlannerKeeper:
             if why:
                 log.warning("planner_without_layer", layer=layer, reason=why)
         self._listener.on_planner()
+        self._loop.after(PING_SECONDS, partial(self._ping, process))
+
+    def _ping(self, process: PlannerProcess) -> None:
+        if process is not self._process:
+            return
+        if process.unanswered >= _MOST_UNANSWERED:
+            self._kill(process, f"it did not answer for {_MOST_UNANSWERED * PING_SECONDS:g} s")
+            return
+        process.ping()
+        self._loop.after(PING_SECONDS, partial(self._ping, process))
 
     def _see_off(self, process: PlannerProcess) -> None:
         if process is self._process:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -167,3 +168,30 @@ async def test_nobody_is_configured() -> None:
         answer: Answer = await engine.ask("generate", GENERATE)
     assert answer.failure is not None
     assert answer.failure.code == "planner_not_configured"
+
+
+async def test_slow_questions_of_one_payer_open_nothing() -> None:
+    """Those of two payers do."""
+    with FakeProvider(Trickles(0.05)) as fake:
+        async with asking(config_of(at(fake, "openai"))) as engine:
+            payers = (*("one",) * 6, "two", "two")
+            said = [await engine.code(seconds=0.06, payer=payer) for payer in payers]
+    assert said == ["llm_timeout"] * 7 + ["llm_unavailable"]
+
+
+async def test_one_payer_has_not_all_places() -> None:
+    """Of eight places for two callers at once a greedy one gets seven; another is still let in; who names no
+    payer is limited by the places alone."""
+    with FakeProvider(Trickles(0.05)) as fake:
+        async with asking(config_of(at(fake, "openai"), at_once=4)) as engine:
+            greedy = [asyncio.ensure_future(engine.code(seconds=0.6, payer="greedy")) for _ in range(8)]
+            other = asyncio.ensure_future(engine.ask("generate", GENERATE, seconds=0.6, payer="other"))
+            codes = await asyncio.gather(*greedy)
+            failure = (await other).failure
+    assert Counter(codes) == {"llm_timeout": 7, "llm_overloaded": 1}
+    assert failure is not None
+    assert failure.code == "llm_timeout"
+    with FakeProvider(Trickles(0.05)) as fake:
+        async with asking(config_of(at(fake, "openai"), at_once=1)) as engine:
+            codes = await asyncio.gather(*(engine.code(seconds=0.6) for _ in range(3)))
+    assert Counter(codes) == {"llm_timeout": 2, "llm_overloaded": 1}

@@ -132,7 +132,24 @@ def _words(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "piece", ["{", "}", '"', '{"', "```\n", "`````", "{}", '{"a":', "a = ", "\\", "x(", "~~~~\n```\n"]
+    "piece",
+    [
+        "{",
+        "}",
+        '"',
+        '{"',
+        "```\n",
+        "`````",
+        "{}",
+        '{"a":',
+        "a = ",
+        "\\",
+        "x(",
+        "~~~~\n```\n",
+        '{\\"',
+        '\\"{',
+        "\u2028",
+    ],
 )
 def test_time_grows_with_the_text(piece: str) -> None:
     """A quarter of the longest text, of what is hardest to look through: well below a second."""

@@ -268,3 +268,17 @@ def test_nothing_is_configured(tmp_path: Path) -> None:
         assert (planned.status_code, planned.json()["code"]) == (503, "planner_not_configured")
         reviewed = up.client.post("/execute", json={"code": "print(1)", "validate_code": True}).json()
         assert reviewed["validation_result"].startswith("Code is safe to execute. No model reviewed it")
+
+
+def test_plan_with_numbers_beyond_floats(tmp_path: Path) -> None:
+    """They are JSON, which not every reader takes: stored in a proof, and in a problem of the plan's own."""
+    huge = "x = 10\nfor i in range(9):\n    x = x * x\n"
+    stores = f"{huge}record = store.insert({{'x': x}})\nREPLY = make_response(201, None)"
+    refuses = f"{huge}REPLY = make_response(404, {{'type': 'x', 'x': x}})"
+    blocks = [
+        json.dumps({"action": "x", "resource": "projects", "block": block}) for block in (stores, refuses)
+    ]
+    with running(tmp_path, PROVIDERS["openai"][0], *map(Says, blocks)) as up:
+        assert up.client.post("/projects/1/grow").status_code == 201
+        refused = up.client.post("/projects/1/shrink")
+        assert (refused.status_code, refused.json()) == (404, {"type": "x", "x": 10**512})

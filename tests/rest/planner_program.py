@@ -10,7 +10,7 @@ import sys
 
 import orjson
 
-from sandbox_runtime.planning import PlannerConfig
+from sandbox_runtime.planning import PING, PlannerConfig
 from tests.rest.stand_in import StandIn
 
 
@@ -21,6 +21,8 @@ async def _serve(control: socket.socket) -> None:
         message, descriptors, _, _ = await loop.run_in_executor(None, socket.recv_fds, control, 1024, 1)
         if not message:
             return
+        if message == PING:
+            control.send(orjson.dumps({"t": "alive"}))
         for descriptor in descriptors:
             stand_in.serve(socket.socket(fileno=descriptor))
 

@@ -47,6 +47,8 @@ def main() -> int:
     """Exit status as ``lars serve`` has it."""
     launch, parts = sys.argv[1:]
     planner_keeper.LAUNCH_SECONDS = float(launch)  # type: ignore[attr-defined]
+    if os.environ["LLM_MOCK_HANDLER"].endswith(".hangs"):
+        planner_keeper.PING_SECONDS = 0.1
     planner._LAST_SECONDS = 0.3
     if parts == "planner":
         _planner_alone()

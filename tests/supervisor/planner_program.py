@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from sandbox_runtime.planner.confinement import confine
-from sandbox_runtime.planning import PlannerConfig
+from sandbox_runtime.planning import PING, PlannerConfig
 
 
-def _stand(control: socket.socket, config: PlannerConfig) -> int:
+def _stand(control: socket.socket, config: PlannerConfig, *, answers: bool = True) -> int:
     """Until the supervisor's end is closed. Lines to fronts stay open for as long."""
     hello = {"t": "hello", "ready": ["mock"], "why": {"openai": "no key"}, "layers": confine(config)}
     control.send(orjson.dumps(hello))
@@ -23,6 +23,8 @@ def _stand(control: socket.socket, config: PlannerConfig) -> int:
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1024, 1)
         lines += descriptors
+        if message == PING and answers:
+            control.send(orjson.dumps({"t": "alive"}))
         if not message:
             return 0
 
@@ -30,6 +32,10 @@ def _stand(control: socket.socket, config: PlannerConfig) -> int:
 def _stand_for_ever(control: socket.socket, config: PlannerConfig) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return _stand(control, config)
+
+
+def _hang(control: socket.socket, config: PlannerConfig) -> int:
+    return _stand(control, config, answers=False)
 
 
 def _refuse(control: socket.socket, _: PlannerConfig) -> int:
@@ -53,6 +59,7 @@ def _end(_control: socket.socket, _config: PlannerConfig) -> int:
 CASES: Mapping[str, Callable[[socket.socket, PlannerConfig], int]] = {
     "stands": _stand,
     "stands_for_ever": _stand_for_ever,
+    "hangs": _hang,
     "refuses": _refuse,
     "babbles": _babble,
     "waits": _wait,

@@ -172,3 +172,10 @@ def test_it_dies_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         (planner,) = planners(service)
         assert service.stop(signal.SIGKILL) == -signal.SIGKILL
         wait_until(lambda: not planner.lives, "the planner's end")
+
+
+def test_one_that_hangs_is_replaced(tmp_path: Path) -> None:
+    """It stands and takes whatever it is sent, but says no more that it is alive."""
+    with alone(tmp_path, "hangs") as service:
+        wait_until(lambda: len(service.events("planner_ready")) > 1, "another planner")
+        assert service.events("planner_died")[0]["reason"] == "it did not answer for 0.5 s"

@@ -22,10 +22,12 @@ from sandbox_runtime.planning import PlannerConfig, Provider
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """``models`` in the order they are asked; ``why``: a sentence for each that is not among them."""
+    """``models`` in the order they are asked; ``why``: a sentence for each that is not among them;
+    ``keys``: those that it was given."""
 
     models: tuple[Model, ...]
     why: Mapping[str, str]
+    keys: tuple[str, ...] = ()
 
 
 def trusted_certificates() -> ssl.SSLContext:
@@ -55,7 +57,7 @@ def open_models(config: PlannerConfig, keys: Mapping[str, str], tls: ssl.SSLCont
             models.append(open_model(provider, key, hosts, tls))
         except ModuleNotFoundError:
             why[provider.name] = absent(provider.name, provider.name)
-    return Opened(tuple(models), why)
+    return Opened(tuple(models), why, tuple(keys.values()))
 
 
 def absent(package: str, extra: str) -> str:

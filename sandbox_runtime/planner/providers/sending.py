@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -16,14 +16,16 @@ from sandbox_runtime.planner.guard import HostRefused, TooLong
 from sandbox_runtime.planner.model import UNKNOWN_USAGE, CallFailed, Usage
 from sandbox_runtime.planner.status import failure_of
 
+MAX_TOKENS: Final = 10_000_000  # of one call; no model reads or writes as many
+
 
 async def answer_to(sdk: ModuleType, provider: str, sending: Awaitable[Any]) -> dict[str, Any]:
     """What the provider answers with 2xx. CallFailed for all else."""
     try:
         response = await sending
     except sdk.APIStatusError as error:
-        headers, path = error.response.headers, error.request.url.path
-        raise failure_of(error.status_code, headers, error.body, provider, path) from error
+        said, path = _refusal_of(error.response.content), error.request.url.path
+        raise failure_of(error.status_code, error.response.headers, said, provider, path) from error
     except (sdk.APIError, HostRefused, TooLong, ValueError, OSError) as error:
         raise _transport_failure(error, provider) from error
     content: bytes = response.http_response.content
@@ -41,9 +43,19 @@ def malformed(provider: str, what: str, usage: Usage = UNKNOWN_USAGE) -> CallFai
     return CallFailed("llm_malformed", f"{provider}: {what}", usage=usage)
 
 
+def _refusal_of(content: bytes) -> object:
+    """JSON, or a text. The SDKs' reading lets lone surrogates through."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return content.decode("utf-8", "replace")
+
+
 def whole_number(value: object) -> int:
-    """A count of tokens; 0 where the provider says none."""
-    return value if isinstance(value, int) and value > 0 else 0
+    """A count of tokens; 0 where the provider says none, and MAX_TOKENS where it says what cannot be."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), MAX_TOKENS)
 
 
 def member(value: object, *names: str) -> Any:

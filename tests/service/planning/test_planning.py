@@ -182,3 +182,45 @@ async def test_figures(desk: Desk) -> None:
     assert await asking == {"models": []}
     absent = Planning(Line(expected=True), desk.planning.allowance, 30.0, 1000)
     assert await absent.figures() is None
+
+
+async def test_figures_of_a_planner_that_hangs(desk: Desk) -> None:
+    """Whoever looks at them does not wait as long as a model may take."""
+    began = time.monotonic()
+    assert await desk.planning.figures() is None
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("desk", [{"day_tokens": 600}], indirect=True)
+async def test_questions_at_once_share_what_is_left(desk: Desk) -> None:
+    """The day's 600 tokens, and then a key's 500, are given away once."""
+    first = asyncio.create_task(desk.planning.ask(Asker("anonymous"), QUESTION))
+    ask = await desk.end.asked()
+    assert ask.tokens == 600
+    with pytest.raises(PlannerFailed, match="may use 600; send it again after 1 s") as caught:
+        await desk.planning.ask(await desk.asker(), QUESTION)
+    assert caught.value.code == "llm_day_budget"
+    desk.end.answer(ask, call(10), code="")
+    await first
+    one, two = await desk.asker(500), await desk.asker(500)
+    second = asyncio.create_task(desk.planning.ask(one, QUESTION))
+    ask = await desk.end.asked()
+    assert (ask.tokens, ask.payer) == (500, "key:one")
+    with pytest.raises(PlannerFailed, match="500 tokens are left") as caught:
+        await desk.planning.ask(two, QUESTION)
+    assert caught.value.code == "llm_request_budget"
+    desk.end.answer(ask, call(490), code="")
+    await second
+    with pytest.raises(PlannerFailed, match="10 are left"):  # it was let in when there were 500
+        await desk.planning.ask(two, QUESTION)
+
+
+async def test_who_goes_away_has_paid_for_the_prompt(desk: Desk) -> None:
+    """A caller that disconnects before each answer would ask for nothing otherwise."""
+    asker = await desk.asker(5000)
+    asking = asyncio.create_task(desk.planning.ask(asker, Question("generate", {"query": "q" * 300})))
+    await desk.end.asked()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert asker.left == 5000 - 1000 - 312 // 3
