@@ -86,6 +86,7 @@ FUNCTIONS = Table(
     Column("module", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("method", Text, nullable=False),
+    Column("improvement", Text),  # functions.values.Improvement; null for what is none
     Column("version", Integer, nullable=False),
     Column("canary", Integer),
     Column("canary_weight", Integer),  # percent

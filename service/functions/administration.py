@@ -12,11 +12,11 @@ from service.functions.figures import tally_view
 from service.functions.load_request import parse_rollback, parse_split
 from service.functions.names import read_hash
 from service.functions.registry import MAX_LIST
-from service.functions.values import Function
-from service.functions.view import function_view, version_view
+from service.functions.registry_work import Which
+from service.functions.view import View, function_view, version_view
 from service.http.body import has_body, read_json_text
 from service.http.paging import read_page
-from service.state import ServiceState, state_of
+from service.state import state_of
 
 _MAX_BODY = 16 * 1024
 _PAGE = 100
@@ -58,13 +58,20 @@ async def source(request: Request) -> Response:
 
 async def rollback(request: Request) -> Response:
     """POST /_/functions/HASH/NAME/rollback."""
+    return _json(await roll_back(request, "to"))
+
+
+async def roll_back(request: Request, member: str, which: Which = "any") -> View:
+    """Roll what the path names back to the version that this member of the body names, if there is one; what
+    is answered. NotFound, Conflict, ValidationFailed, ControlUnavailable."""
     state = state_of(request)
     to = None
     if has_body(request):
         _, body = await read_json_text(request, _MAX_BODY)
-        to = parse_rollback(body)
-    changed = await state.control.functions.rollback(*_name(request), actor_of(request), to)
-    return await _changed(state, changed)
+        to = parse_rollback(body, member)
+    changed = await state.control.functions.rollback(*_name(request), actor_of(request), to, which)
+    await state.changed()
+    return function_view(changed)
 
 
 async def canary(request: Request) -> Response:
@@ -75,12 +82,8 @@ async def canary(request: Request) -> Response:
         _, body = await read_json_text(request, _MAX_BODY)
         split = parse_split(body)
     changed = await state.control.functions.set_canary(*_name(request), split, actor_of(request))
-    return await _changed(state, changed)
-
-
-async def _changed(state: ServiceState, function: Function) -> Response:
     await state.changed()
-    return _json(function_view(function))
+    return _json(function_view(changed))
 
 
 def _name(request: Request) -> tuple[str, str]:

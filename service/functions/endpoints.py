@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import orjson
@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from service.access.passage import actor_of
 from service.errors import BadRequest
-from service.functions.figures import tally_view
-from service.functions.load_request import parse_load
+from service.functions.figures import Tally, VersionKey, tally_view
+from service.functions.load_request import LoadRequest, parse_load
 from service.functions.loading import Order, load
+from service.functions.registry_work import Which
 from service.functions.uploading import Put, put_module
 from service.functions.values import Function
 from service.functions.view import View, function_view
@@ -24,7 +25,7 @@ from service.http.paging import read_page
 from service.http.record import record_of
 from service.state import ServiceState, state_of
 
-_MAX_REQUEST = 16 * 1024
+MAX_REQUEST = 16 * 1024
 _PAGE = 1000
 _ROOM = 4 << 20  # bytes of a page
 _SLICE = 50  # functions: a millisecond
@@ -34,37 +35,42 @@ Figures = dict[tuple[str, str], dict[int, View]]
 
 async def load_function(request: Request) -> Response:
     """POST /load-function."""
+    _, body = await read_json_text(request, MAX_REQUEST)
+    return _json(await load_wanted(request, parse_load(body, request.app.state.names)))
+
+
+async def load_wanted(request: Request, wanted: LoadRequest) -> View:
+    """Load it; what is answered. Errors as ``loading.load``."""
     state = state_of(request)
-    _, body = await read_json_text(request, _MAX_REQUEST)
-    wanted = parse_load(body, request.app.state.names)
     order = Order(wanted, actor_of(request), _if_match(request))
     loaded = await load(state.functions, state.control, order, record_of(request.scope).spent)
     await state.changed()
-    return _json(
-        {
-            "success": True,
-            "message": f"{loaded.function.spec.name} is served at "
-            f"{loaded.function.spec.method} {loaded.function.spec.path}",
-            "loaded_version": loaded.version,
-            "created": loaded.created,
-            "function": function_view(loaded.function),
-        }
-    )
+    spec = loaded.function.spec
+    return {
+        "success": True,
+        "message": f"{spec.name} is served at {' and '.join(spec.methods)} {spec.path}",
+        "loaded_version": loaded.version,
+        "created": loaded.created,
+        "function": function_view(loaded.function),
+    }
 
 
 async def unload_function(request: Request) -> Response:
     """DELETE /unload-function/HASH/NAME."""
+    return _json(await unload_named(request))
+
+
+async def unload_named(request: Request, which: Which = "any") -> View:
+    """Unload what the path names; what is answered. NotFound, ControlUnavailable."""
     state = state_of(request)
     contract, name = request.path_params["contract"], request.path_params["name"]
-    gone = await state.control.functions.unload(contract, name, actor_of(request))
+    gone = await state.control.functions.unload(contract, name, actor_of(request), which)
     await state.changed()
-    return _json(
-        {
-            "success": True,
-            "message": f"{gone.spec.name} is not served any more; its versions are kept",
-            "function": function_view(gone),
-        }
-    )
+    return {
+        "success": True,
+        "message": f"{gone.spec.name} is not served any more; its versions are kept",
+        "function": function_view(gone),
+    }
 
 
 async def list_functions(request: Request) -> Response:
@@ -88,12 +94,18 @@ def _wants_stats(request: Request) -> bool:
 
 
 async def _figures(state: ServiceState, page: Sequence[Function]) -> Figures:
-    control, meter = state.control, state.functions.meter
-    await meter.write(control.figures)  # so that a caller finds their own calls
     figures: Figures = {}
-    for key, tally in (await control.figures.of_many(map(_sorted_by, page))).items():
+    for key, tally in (await figures_of(state, page)).items():
         figures.setdefault((key.hash, key.name), {})[key.version] = tally_view(tally)
     return figures
+
+
+async def figures_of(state: ServiceState, functions: Iterable[Function]) -> dict[VersionKey, Tally]:
+    """Of every version of these that was called; of other fronts without the last second.
+    ControlUnavailable."""
+    control, meter = state.control, state.functions.meter
+    await meter.write(control.figures)  # so that a caller finds their own calls
+    return await control.figures.of_many(map(_sorted_by, functions))
 
 
 async def _shown(page: Sequence[Function], figures: Figures | None) -> list[orjson.Fragment]:

@@ -12,7 +12,7 @@ from service.functions.sources import Source
 from service.functions.values import Canary, Function, FunctionSpec, Version
 
 Row = dict[str, Any]
-_OF_SPEC: Final = ("hash", "name", "module", "path", "method")
+_OF_SPEC: Final = ("hash", "name", "module", "path", "method", "improvement")
 _OF_FUNCTION: Final = ("version", "loaded", "created", "updated", "revision", "owner")
 _current = FUNCTION_VERSIONS.alias("current")
 _canary = FUNCTION_VERSIONS.alias("canary_version")

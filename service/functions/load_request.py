@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.errors import Conflict
-from service.functions.names import read_spec
+from service.functions.names import improved_path, read_spec
 from service.functions.values import FunctionSpec, Split
 from service.http.members import read_members, require, text, whole_number
 
 _Reader = Callable[[Any, None], Any]
-_NEEDED = ("visible_pixel_hash", "function_name", "module_name", "endpoint_path")
+_NAMES = ("visible_pixel_hash", "function_name", "module_name")
+_NEEDED = (*_NAMES, "endpoint_path")
+_NEEDED_TO_IMPROVE = (*_NAMES, "improvement_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,18 @@ def parse_load(body: Mapping[str, Any], reserved: Collection[str]) -> LoadReques
     return LoadRequest(found, values.get("canary_weight"))
 
 
-def parse_rollback(body: Mapping[str, Any]) -> int | None:
-    """The version to go back to; None: the one before. ValidationFailed."""
-    to: int | None = read_members(body, _ROLLBACK, None).get("to")
+def parse_improvement(body: Mapping[str, Any]) -> LoadRequest:
+    """Of a function that is served as an improvement. ValidationFailed."""
+    values = read_members(body, _IMPROVE, None)
+    require(values, _NEEDED_TO_IMPROVE)
+    contract, name, module, kind = (values[name] for name in _NEEDED_TO_IMPROVE)
+    spec = FunctionSpec(contract, name, module, improved_path(kind, name), "GET", kind)
+    return LoadRequest(read_spec(spec), values.get("canary_weight"))
+
+
+def parse_rollback(body: Mapping[str, Any], member: str = "to") -> int | None:
+    """The version to go back to, which this member names; None: the one before. ValidationFailed."""
+    to: int | None = read_members(body, {member: whole_number}, None).get(member)
     return to
 
 
@@ -62,5 +73,8 @@ _LOAD: Mapping[str, _Reader] = {
     "method": _method,
     "canary_weight": whole_number,
 }
-_ROLLBACK: Mapping[str, _Reader] = {"to": whole_number}
+_IMPROVE: Mapping[str, _Reader] = {
+    **dict.fromkeys(_NEEDED_TO_IMPROVE, text),
+    "canary_weight": whole_number,
+}
 _SPLIT: Mapping[str, _Reader] = {"version": whole_number, "weight": whole_number}

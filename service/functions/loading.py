@@ -19,6 +19,7 @@ from service.control.seals import Event
 from service.errors import ModuleFailed, NotFound, RequestError, kind_of
 from service.functions.functions import Functions
 from service.functions.load_request import LoadRequest
+from service.functions.registry import about_spec
 from service.functions.registry_work import Loaded, Share
 from service.functions.sources import Source, source_of
 from service.functions.values import FunctionSpec
@@ -87,5 +88,5 @@ def _why_not(found: Inspection, spec: FunctionSpec) -> RequestError:
 
 
 def _refused(spec: FunctionSpec, by: Actor, error: RequestError) -> Event:
-    detail = {"module": spec.module, "path": spec.path, "method": spec.method}
-    return Event(by, "function.load", f"{spec.hash}/{spec.name}", detail, outcome=kind_of(error).code)
+    target = f"{spec.hash}/{spec.name}"
+    return Event(by, "function.load", target, about_spec(spec), outcome=kind_of(error).code)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final, get_args
 
 from service.errors import FieldError, ValidationFailed
-from service.functions.values import FunctionSpec, Method
+from service.functions.values import FunctionSpec, Improvement, Method
 
 MAX_NAME: Final = 100
 MAX_PATH: Final = 512
@@ -19,6 +19,7 @@ _HASH: Final = re.compile(r"[0-9a-fA-F]{40,64}")
 # ASCII alone: a module is a file, and file systems differ in what they take for the same letter.
 _MODULE: Final = re.compile(rf"(?!_+\Z)[A-Za-z_][A-Za-z0-9_]{{0,{MAX_NAME - 1}}}")
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")  # RFC 3986, unreserved
+IMPROVED: Final = "improved"  # below it are the paths of improvements, and no others
 _OF_HASHES: Final = frozenset(("agent", "function"))  # /agent/HASH/NAME is every function's
 
 
@@ -65,12 +66,29 @@ def read_spec(spec: FunctionSpec, reserved: Collection[str] = ()) -> FunctionSpe
         *([] if contract else [_hash_error(spec.hash)]),
         *([] if is_function(spec.name) else [_function_error(spec.name)]),
         *([] if is_module(spec.module) else [_module_error(spec.module)]),
-        *([] if path else [_path_error(spec.path, reserved)]),
+        *_place_errors(spec, path, reserved),
         *([] if spec.method in get_args(Method) else [_method_error(spec.method)]),
     ]
     if errors or contract is None or path is None:
         raise ValidationFailed(errors)
     return replace(spec, hash=contract, path=path)
+
+
+def improved_path(kind: str, name: str) -> str:
+    """Where an improvement is served."""
+    return f"/{IMPROVED}/{kind}/{name}"
+
+
+def _place_errors(spec: FunctionSpec, path: str | None, reserved: Collection[str]) -> list[FieldError]:
+    if spec.improvement is None:
+        return [] if path else [_path_error(spec.path, reserved)]
+    if spec.improvement not in get_args(Improvement):
+        return [_improvement_error(spec.improvement)]
+    if is_function(spec.name) and path != improved_path(spec.improvement, spec.name):
+        return [
+            FieldError("function_name", "cannot be in a path", "send ASCII letters, digits and _", spec.name)
+        ]
+    return []
 
 
 def read_module_place(contract: str, module: str) -> tuple[str, str]:
@@ -108,6 +126,11 @@ def _path_error(value: str, reserved: Collection[str]) -> FieldError:
         f"{others}; /agent/HASH and /function/HASH are the service's"
     )
     return FieldError("endpoint_path", "cannot be the path of a function", remedy, value, MAX_PATH)
+
+
+def _improvement_error(value: str) -> FieldError:
+    kinds = ", ".join(get_args(Improvement))
+    return FieldError("improvement_type", "is not one that there is", f"send one of {kinds}", value)
 
 
 def _method_error(value: str) -> FieldError:

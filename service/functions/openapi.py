@@ -19,7 +19,7 @@ from sandbox_runtime.wire import WireError
 from service.functions.docstrings import Docstring, plain, read_docstring
 from service.functions.openapi_examples import example_of
 from service.functions.openapi_schemas import Json, Schemas, resolved
-from service.functions.values import Function
+from service.functions.values import Function, FunctionSpec, Method
 from service.rest.openapi_learned import component
 
 MAX_SIGNATURE: Final = 64 << 10  # bytes of JSON that are looked at
@@ -50,37 +50,38 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What is known of a function, cleaned. ``parameters``: each with its schema."""
+    """What is known of a function, cleaned. ``parameters``: each with its schema; ``is_cut``: they are left
+    out."""
 
     parameters: list[tuple[Parameter, Json]]
     returns: Json
     doc: Docstring
     schemas: Schemas
+    is_cut: bool = False
 
 
 def describe(function: Function, security: list[Json] | None = None) -> Described:
     """``security``: what a call needs; None: nothing."""
     try:
-        told = _read(function)
-        found = _described(
-            {**_operation(function, told), **_answers(function, told, security)}, function, told
-        )
+        found = _described(function, _read(function), security)
     except (WireError, ValueError, RecursionError):  # ValueError: what is no JSON, and what JSON cannot hold
         return describe_briefly(function, security)
-    return found if found.size <= MAX_OPERATION else describe_briefly(function, security)
+    room = MAX_OPERATION * len(function.spec.methods)
+    return found if found.size <= room else describe_briefly(function, security)
 
 
 def describe_briefly(function: Function, security: list[Json] | None = None) -> Described:
     """The same without a word of the module's."""
-    told = _Told([], {}, Docstring("", "", {}), Schemas(""))
-    operation = {**_operation(function, told), "x-cut": True}
-    for left_out in ("parameters", "requestBody"):
-        operation.pop(left_out, None)
-    return _described({**operation, **_answers(function, told, security)}, function, told)
+    told = _Told([], {}, Docstring("", "", {}), Schemas(""), is_cut=True)
+    return _described(function, told, security)
 
 
-def _described(operation: Json, function: Function, told: _Told) -> Described:
-    path = _members({function.spec.path: {function.spec.method.lower(): operation}})
+def _described(function: Function, told: _Told, security: list[Json] | None) -> Described:
+    item = {
+        method.lower(): {**_operation(function.spec, method, told), **_answers(method, told, security)}
+        for method in function.spec.methods
+    }
+    path = _members({function.spec.path: item})
     schemas = _members(told.schemas.components) if told.schemas.components else b""
     return Described(path, schemas, blake2b(b"%b\n%b" % (path, schemas), digest_size=16).digest())
 
@@ -103,21 +104,23 @@ def _read(function: Function) -> _Told:
     )
 
 
-def _operation(function: Function, told: _Told) -> Json:
-    spec, doc = function.spec, told.doc
+def _operation(spec: FunctionSpec, method: Method, told: _Told) -> Json:
+    doc = told.doc
     short = spec.hash[:_SHORT_HASH]
     where = f"`{spec.name}` of `{spec.hash}`"
-    asked = _query(told) if spec.method in _OF_QUERY else _body(told)
+    asked = _query(told) if method in _OF_QUERY else _body(told)
+    other = "" if method == spec.method else f"_{method.lower()}"
     return {
-        "tags": [short],
+        "tags": [short] if spec.improvement is None else [f"improvement: {spec.improvement}", short],
         "summary": doc.summary or f"{plain(spec.name)} of {short}",
         "description": f"{doc.description}\n\n{where}".lstrip(),
-        "operationId": f"{spec.name}_{spec.hash}",
+        "operationId": f"{spec.name}_{spec.hash}{other}",
         **asked,
+        **({"x-cut": True} if told.is_cut else {}),
     }
 
 
-def _answers(function: Function, told: _Told, security: list[Json] | None) -> Json:
+def _answers(method: Method, told: _Told, security: list[Json] | None) -> Json:
     example = example_of(told.returns, told.schemas.components) if told.returns else {}
     own: Json = {
         "description": "What it returned.",
@@ -126,7 +129,7 @@ def _answers(function: Function, told: _Told, security: list[Json] | None) -> Js
     }
     statuses = {
         *PROBLEMS,
-        *(() if function.spec.method in _OF_QUERY else PROBLEMS_OF_BODIES),
+        *(() if method in _OF_QUERY else PROBLEMS_OF_BODIES),
         *(() if security is None else PROBLEMS_OF_KEYS),
     }
     responses = {"200": own, **{str(status): problem_reference(status) for status in sorted(statuses)}}

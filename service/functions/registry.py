@@ -7,7 +7,7 @@ however many versions have it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -22,7 +22,7 @@ from service.errors import ControlUnavailable, FieldError, NotFound, ValidationF
 from service.functions import registry_work as work
 from service.functions.function_rows import LOADED, find, function_of, functions, version_of
 from service.functions.names import is_function, read_hash, read_spec
-from service.functions.registry_work import Candidate, Loaded, Share
+from service.functions.registry_work import Candidate, Loaded, Share, Which
 from service.functions.sources import Source, digest_of
 from service.functions.values import Function, FunctionSpec, Split, Version
 
@@ -75,21 +75,22 @@ class Registry:
             event, partial(work.stage, candidate=candidate, share=share), _told_loaded
         )
 
-    async def unload(self, contract: str, name: str, by: Actor) -> Function:
+    async def unload(self, contract: str, name: str, by: Actor, which: Which = "any") -> Function:
         """Serve it no more. Its versions stay, and are counted on when it is loaded again."""
         contract, name = _form(contract, name)
         event = Event(by, "function.unload", _target(contract, name))
-        return await self._audit.recorded(
-            event, partial(work.unload, contract=contract, name=name), _told_function
-        )
+        doing = partial(work.unload, contract=contract, name=name, which=which)
+        return await self._audit.recorded(event, doing, _told_function)
 
-    async def rollback(self, contract: str, name: str, by: Actor, to: int | None = None) -> Function:
+    async def rollback(
+        self, contract: str, name: str, by: Actor, to: int | None = None, which: Which = "any"
+    ) -> Function:
         """Make the version ``to`` the current one, the one before when it is None, and end the canary.
         NotFound when there is no such version, Conflict when there is none before."""
         contract, name = _form(contract, name)
         to = None if to is None else _within(to)
         event = Event(by, "function.rollback", _target(contract, name), {"to": to})
-        doing = partial(work.rollback, contract=contract, name=name, to=to)
+        doing = partial(work.rollback, contract=contract, name=name, to=to, which=which)
         return await self._audit.recorded(event, doing, _told_function)
 
     async def set_canary(self, contract: str, name: str, split: Split | None, by: Actor) -> Function:
@@ -186,8 +187,13 @@ def _target(contract: str, name: str) -> str:
 
 
 def _detail(spec: FunctionSpec, source: Source) -> dict[str, object]:
-    about = asdict(spec)
-    return {name: about[name] for name in ("module", "path", "method")} | {"digest": source.digest}
+    return {**about_spec(spec), "digest": source.digest}
+
+
+def about_spec(spec: FunctionSpec) -> dict[str, object]:
+    """What the audit log has of it beside hash and name."""
+    about: dict[str, object] = {"module": spec.module, "path": spec.path, "method": spec.method}
+    return about if spec.improvement is None else {**about, "improvement": spec.improvement}
 
 
 def _told_loaded(loaded: Loaded) -> dict[str, object]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +28,7 @@ from service.functions.sources import Source
 from service.functions.values import Canary, Function, FunctionSpec, Split, Version
 
 ANY: Final = "*"
+Which = Literal["any", "improvement"]  # functions that a change may be of; the others are not found
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +110,17 @@ async def stage(connection: AsyncConnection, candidate: Candidate, share: Share)
     return Loaded(await _with_canary(connection, found, canary), canary.version, created=True)
 
 
-async def unload(connection: AsyncConnection, contract: str, name: str) -> Function:
+async def unload(connection: AsyncConnection, contract: str, name: str, which: Which) -> Function:
     """It is not served any more."""
-    found = await _loaded(connection, contract, name)
+    found = _checked(await _loaded(connection, contract, name), which)
     return await _changed(connection, replace(found, loaded=False, canary=None))
 
 
-async def rollback(connection: AsyncConnection, contract: str, name: str, to: int | None) -> Function:
+async def rollback(
+    connection: AsyncConnection, contract: str, name: str, to: int | None, which: Which
+) -> Function:
     """Another version becomes the current one; the canary, if there is one, ends."""
-    found = await _loaded(connection, contract, name)
+    found = _checked(await _loaded(connection, contract, name), which)
     if to is None and found.version == 1:
         raise Conflict(f"{name} is at version 1, and there is none before; load another, or unload it")
     version = await _version(connection, found, found.version - 1 if to is None else to)
@@ -151,6 +154,15 @@ def served(found: Function | None, contract: str, name: str) -> Function:
         raise NotFound(f"{contract} has no function {name}; load it first")
     if not found.loaded:
         raise NotFound(f"{name} of {contract} was unloaded; load it again")
+    return found
+
+
+def _checked(found: Function, which: Which) -> Function:
+    if which == "improvement" and found.spec.improvement is None:
+        raise NotFound(
+            f"{found.spec.name} of {found.spec.hash} is a function and no improvement; "
+            "change it as a function, or load it as an improvement first"
+        )
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from starlette._utils import get_route_path
 from starlette.requests import Request
 from starlette.routing import Match, Route
@@ -11,6 +13,7 @@ from service.access.scopes import Scope as KeyScope
 from service.errors import MethodNotAllowed
 from service.functions import administration, endpoints
 from service.functions.call_endpoint import call_named, call_own
+from service.functions.names import IMPROVED
 from service.functions.values import Function
 from service.http.routing import KeyedRoute, OwnedRoute
 from service.state import functions_of
@@ -46,8 +49,7 @@ class FunctionsRoute(KeyedRoute):
             return Match.NONE, {}
         path = get_route_path(scope)
         function = functions_of(scope).table.at(path.removesuffix("/"))
-        # A name that was free when the function was loaded may be the service's own since.
-        if function is None or path.split("/", 2)[1] in scope["app"].state.names:
+        if function is None or _is_taken(path.split("/", 2)[1], function, scope["app"].state.names):
             return Match.NONE, {}
         return Match.FULL, {"endpoint": self.endpoint, "path_params": {}, "function": function}
 
@@ -63,9 +65,16 @@ async def _call_own(request: Request) -> ASGIApp:
 
 
 def _check_method(method: str, function: Function) -> None:
-    own = function.spec.method
-    if method != own and not (method == "HEAD" and own == "GET"):
-        raise MethodNotAllowed(method, ("GET", "HEAD") if own == "GET" else (own,))
+    own = function.spec.methods
+    allowed = (*own, "HEAD") if "GET" in own else own
+    if method not in allowed:
+        raise MethodNotAllowed(method, allowed)
+
+
+def _is_taken(first: str, function: Function, names: Collection[str]) -> bool:
+    """Whether a path that begins so is not the function's: a name that was free when it was loaded may be the
+    service's own since. Improvements are served below a name of the service."""
+    return first in names and (function.spec.improvement is None or first != IMPROVED)
 
 
 OWN_PATHS: Route = FunctionsRoute()

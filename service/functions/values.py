@@ -6,18 +6,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Improvement = Literal["scan", "agent", "api"]
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
     """What the one who loads a function decides. ``hash``: visible_pixel_hash, in lower case; ``module``: the
-    file it is in, without .py; ``path`` and ``method``: its own endpoint. ``names.read_spec`` checks it."""
+    file it is in, without .py; ``path`` and ``method``: its own endpoint. ``improvement``: what it improves,
+    if it does: that decides the path, and POST calls it as well. ``names.read_spec`` checks it."""
 
     hash: str
     name: str
     module: str
     path: str
     method: Method = "GET"
+    improvement: Improvement | None = None
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """All that call it at its path."""
+        return (self.method,) if self.improvement is None else ("GET", "POST")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ def function_view(function: Function, versions: Mapping[int, View] | None = None
         "module_name": spec.module,
         "endpoint_path": spec.path,
         "method": spec.method,
+        "improvement_type": spec.improvement,
         "version": function.version,
         "digest": function.digest,
         "canary": None if canary is None else {"version": canary.version, "weight": canary.weight},

@@ -28,7 +28,7 @@ from service.control.upgrade import steps
 from service.errors import ControlUnavailable
 from service.settings import Settings
 from tests.postgresql import Server
-from tests.service.control.functions import load
+from tests.service.control.functions import HASH, load, spec
 from tests.service.control.made import BY, SPEC, rows, run_sql
 from tests.support import wait_until
 
@@ -54,24 +54,42 @@ async def test_from_nothing_and_again(empty: dict[str, str]) -> None:
         assert await rows(control, f"SELECT version_num FROM {VERSION_TABLE}") == [(migrate.VERSION,)]  # noqa: S608
 
 
-async def test_from_each_version_before(empty: dict[str, str]) -> None:
+# As 0002 has it: a function, of which nothing says what it improves.
+FUNCTION = """
+INSERT INTO lars_sources VALUES ('digest', 'text', 4);
+INSERT INTO lars_function_versions VALUES ('HASH', 'before', 1, 'digest', '{}', 1.0, 'tester');
+INSERT INTO lars_functions
+    (hash, name, module, path, method, version, loaded, created, updated, revision, owner)
+    VALUES ('HASH', 'before', 'm', '/own/before', 'POST', 1, true, 1.0, 1.0, 1, 'tester');
+UPDATE lars_revision SET number = 1
+""".replace("HASH", HASH).split(";")
+
+
+@pytest.mark.parametrize(("version", "statements"), [("0001", []), ("0002", FUNCTION)])
+async def test_from_each_version_before(empty: dict[str, str], version: str, statements: list[str]) -> None:
     """What was there stays, and what is new can be used."""
     settings = Settings.from_env(empty)
     if "LARS_DATABASE_URL" not in empty:
         migrate._make_file(settings.data_root / "control.db")
 
-    def to_first(connection: Connection) -> None:
+    def to_version(connection: Connection) -> None:
         config = steps()
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, version)
 
     async with open_control(settings) as control:
         async with control.database.writing() as connection:
-            await connection.run_sync(to_first)
+            await connection.run_sync(to_version)
+        await run_sql(control, *statements)
         key, _ = await control.keys.add(SPEC, BY)
         await prepare(settings)
         assert await control.keys.list() == (key,)
-        assert (await load(control, "text")).function.revision == key.revision + 1
+        kept = await control.functions.list()
+        assert [function.spec for function in kept] == [spec("before", method="POST") for _ in statements[:1]]
+        improved = {"path": "/improved/api/new", "improvement": "api"}
+        loaded = await load(control, "text", "new", **improved)
+        assert loaded.function.revision == key.revision + 1
+        assert loaded.function in await control.functions.list()
         assert (await control.check_audit()).fault is None
 
 
@@ -104,7 +122,7 @@ def test_the_version_is_that_of_the_last_step() -> None:
 async def test_a_newer_database(control: Control, made: dict[str, str]) -> None:
     """Is refused, by the command with one sentence, and stays as it is."""
     await run_sql(control, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - ours
-    with pytest.raises(ControlRefused, match=r"'9999'.*knows up to 0002"):
+    with pytest.raises(ControlRefused, match=r"'9999'.*knows up to 0003"):
         await prepare(Settings.from_env(made))
     process = migrating(made)
     _, said = process.communicate(timeout=PATIENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -140,6 +141,33 @@ def test_every_member_that_is_wrong_is_told() -> None:
     assert fields == ["visible_pixel_hash", "function_name", "module_name", "endpoint_path", "method"]
     with pytest.raises(ValidationFailed, match="the first is not execute"):
         read_spec(replace(SPEC, path="/execute"), {"execute"})
+
+
+IMPROVED = replace(SPEC, path="/improved/scan/hello", improvement="scan")
+
+
+def test_an_improvement() -> None:
+    """Is where its type and its name say."""
+    assert read_spec(replace(IMPROVED, hash=HASH.upper())) == IMPROVED
+    assert (SPEC.methods, IMPROVED.methods) == (("GET",), ("GET", "POST"))
+
+
+@pytest.mark.parametrize(
+    ("members", "fields"),
+    [
+        ({"improvement": "brain", "path": "/improved/brain/hello"}, ["improvement_type"]),
+        ({"path": "/improved/agent/hello"}, ["function_name"]),
+        ({"path": "/other"}, ["function_name"]),
+        ({"name": "größe", "path": "/improved/scan/größe"}, ["function_name"]),
+        ({"name": "a/b", "path": "/improved/scan/a/b"}, ["function_name"]),
+        ({"name": "_a", "path": "/improved/scan/_a", "hash": ""}, ["visible_pixel_hash", "function_name"]),
+    ],
+)
+def test_no_improvement(members: dict[str, Any], fields: list[str]) -> None:
+    """Each wrong member is told once, and no path that nobody sends."""
+    with pytest.raises(ValidationFailed) as caught:
+        read_spec(replace(IMPROVED, **members))
+    assert [error.field for error in caught.value.errors] == fields
 
 
 def test_where_a_module_lies() -> None:

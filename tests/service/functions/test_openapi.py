@@ -50,6 +50,20 @@ def only(document: Json, path: str = "/own/f") -> Json:
     return operation
 
 
+def test_an_improvement() -> None:
+    """Both methods, each with arguments where it takes them, and tagged; brief where it is too large."""
+    members = {"path": "/improved/api/f", "improvement": "api"}
+    item = document_of(function(SHOP, **members))["paths"]["/improved/api/f"]
+    assert [each["tags"] for each in item.values()] == [["improvement: api", HASH[:12]]] * 2
+    assert [each["operationId"] for each in item.values()] == [f"f_{HASH}", f"f_{HASH}_post"]
+    names = [each["name"] for each in item["get"]["parameters"]]
+    schema = item["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert sorted([*schema["properties"], "more"]) == sorted(names)
+    assert ("415" in item["post"]["responses"], "415" in item["get"]["responses"]) == (True, False)
+    brief = json.loads(b"{%b}" % describe_briefly(function(SHOP, **members)).path[1:])["/improved/api/f"]
+    assert [each["x-cut"] for each in brief.values()] == [True, True]
+
+
 def test_a_get() -> None:
     """Parameters in the query, as ``docs/function-values.md`` says they are written there."""
     document = document_of(function(SHOP))
