@@ -19,6 +19,7 @@ from service.functions import routes as functions
 from service.generation.endpoint import generate_and_execute
 from service.http.edge import Edge
 from service.http.routing import CatchAllRoute, OwnedRoute
+from service.improvement import routes as improvement
 from service.rest import endpoint as resources
 from service.rest import plan_endpoints as plans
 from service.rest.context import METHODS
@@ -41,6 +42,7 @@ OWNED = (
     OwnedRoute("/docs/assets/{digest}/{name}", pages.asset, GET, Open.DOCS),
     OwnedRoute("/redoc", pages.redoc, GET, Open.DOCS),
     *functions.ROUTES,
+    *improvement.ROUTES,
     OwnedRoute("/metrics", telemetry.metrics, GET, Scope.METRICS),
     OwnedRoute("/_/keys", keys.keys, ("GET", "POST"), Scope.ADMIN),
     OwnedRoute("/_/keys/{key}/rotate", keys.rotate, POST, Scope.ADMIN),
@@ -54,8 +56,7 @@ OWNED = (
     OwnedRoute("/_/sessions/{session}", sessions.session, ("GET", "PATCH", "DELETE"), Scope.SESSIONS),
 )
 # What lies beside and below the paths above is nobody's resource: "/execute/" must not become a collection.
-# Nor may what other versions of this service serve: data under such a name would be out of reach there.
-NAMES = frozenset(route.path.split("/")[1] for route in OWNED) | frozenset(("improved", "self-improve"))
+NAMES = frozenset(route.path.split("/")[1] for route in OWNED)
 RESERVED = Route("/{path:path}", resources.reserved, methods=list(METHODS))
 RESOURCES = CatchAllRoute(resources.rest, METHODS, NAMES, Scope.REST)
 ROUTES = (functions.OWN_PATHS, RESOURCES, *OWNED, RESERVED)
@@ -68,6 +69,7 @@ TAKEN = NAMES - {"agent", "function"} | {".well-known"}
 FUNCTIONS = (
     functions.OWN_PATHS,
     *functions.ROUTES,
+    *improvement.ROUTES,
     *(route for route in OWNED if route.path.split("/")[1] in ("docs", "health", "openapi.json", "redoc")),
 )
 Layer = Callable[[ASGIApp], ASGIApp]

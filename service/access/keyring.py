@@ -52,6 +52,17 @@ class Keyring:
         opens nothing."""
         return not (self._entries or self._variables or self._had_keys)
 
+    def has_key_for(self, scope: Scope) -> bool:
+        """Whether anybody may do this: there is a key with this scope, neither revoked nor expired."""
+        now = time.time()
+        keys = (entry.key for entry in self._entries.values())
+        return any(scope in principal.scopes for _, principal in self._variables) or any(
+            scope in key.spec.scopes
+            and key.revoked is None
+            and (key.spec.expires is None or key.spec.expires > now)
+            for key in keys
+        )
+
     def replace(self, keys: Iterable[Key]) -> None:
         """All keys there are: the database is another than before."""
         self._entries = {}

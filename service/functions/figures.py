@@ -58,6 +58,12 @@ class Tally:
         """However they ended."""
         return sum(self.outcomes.values())
 
+    @property
+    def success_rate(self) -> float | None:
+        """The part of the calls that ran which the function answered, 0 to 1; None when none ran."""
+        ran = sum(self.outcomes.get(outcome, 0) for outcome in RAN)
+        return self.outcomes.get("ok", 0) / ran if ran else None
+
     def count(self, outcome: CallOutcome, run: float, cpu: float, now: float) -> None:
         """One call. ``run`` and ``cpu`` in seconds."""
         outcomes = self.outcomes

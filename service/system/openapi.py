@@ -9,6 +9,7 @@ from service import __version__
 from service.errors import KINDS, MEDIA_TYPE
 from service.settings import Settings
 from service.system.openapi_functions import function_components, function_paths
+from service.system.openapi_improvements import improvement_paths
 from service.system.openapi_keys import key_paths
 from service.system.openapi_programs import program_paths, program_schemas
 from service.system.openapi_resources import resource_paths
@@ -34,6 +35,7 @@ def document(settings: Settings) -> dict[str, Any]:
             "/docs/assets/{digest}/{name}": {"get": _asset()},
             "/redoc": {"get": _live("This document in Redoc.", "text/html")},
             **function_paths(),
+            **improvement_paths(),
             "/metrics": {"get": _metrics()},
             **key_paths(),
             **resource_paths(),

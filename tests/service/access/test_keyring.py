@@ -137,6 +137,26 @@ def test_a_variable_may_hold_what_looks_like_a_key() -> None:
     assert ring(STARGATE_API_KEY=text).principal_of(text).scopes == {Scope.FUNCTIONS_WRITE}
 
 
+def test_whether_anybody_may_do_something() -> None:
+    """A key of the scope, or a variable, that is still good."""
+    writer, _ = new_key(scopes=[Scope.REST, Scope.FUNCTIONS_WRITE])
+    reader, _ = new_key(scopes=[Scope.REST])
+    over = replace(writer, spec=replace(writer.spec, expires=time.time() - 1))
+    later = replace(writer, spec=replace(writer.spec, expires=time.time() + 60))
+    revoked = replace(writer, revoked=time.time())
+    for keyring, may in (
+        (ring(), False),
+        (ring(reader), False),
+        (ring(reader, writer), True),
+        (ring(later), True),
+        (ring(over), False),
+        (ring(revoked), False),
+        (ring(LARS_AUTH_TOKEN="secret"), False),
+        (ring(STARGATE_API_KEY="secret"), True),
+    ):
+        assert keyring.has_key_for(Scope.FUNCTIONS_WRITE) is may
+
+
 def test_it_is_empty_until_there_has_been_a_key() -> None:
     key, _ = new_key(revoked=1.0)
     assert ring().empty

@@ -1,0 +1,1 @@
+"""Improvements: functions that are served below /improved, by what they improve."""

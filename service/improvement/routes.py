@@ -1,0 +1,26 @@
+"""Where improvements are loaded, told of, taken back and called."""
+
+from __future__ import annotations
+
+from service.access.scopes import Scope
+from service.http.routing import OwnedRoute
+from service.improvement import endpoints
+
+ROUTES = (
+    OwnedRoute("/self-improve/load", endpoints.load_improvement, ("POST",), Scope.FUNCTIONS_WRITE),
+    OwnedRoute("/self-improve/status", endpoints.show_status, ("GET",), Scope.FUNCTIONS_READ),
+    OwnedRoute(
+        "/self-improve/unload/{contract}/{name}",
+        endpoints.unload_improvement,
+        ("DELETE",),
+        Scope.FUNCTIONS_WRITE,
+    ),
+    OwnedRoute(
+        "/self-improve/rollback/{contract}/{name}",
+        endpoints.roll_back_improvement,
+        ("POST",),
+        Scope.FUNCTIONS_WRITE,
+    ),
+    # Those that are loaded are found before, as every function's own path is (``service.functions.routes``).
+    OwnedRoute("/improved/{type}/{name}", endpoints.not_improved, ("GET", "POST"), Scope.FUNCTIONS_CALL),
+)
