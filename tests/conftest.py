@@ -8,6 +8,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
+from tests.functions.api import Api, functions_service
 from tests.postgresql import Server, binaries, postgresql
 
 # How long an example takes says something of the machine, and nothing of what is tested.
@@ -59,6 +60,14 @@ def loop_guard() -> Iterator[BlockBuster]:
         for function, file, caller in _ALLOWED:
             guard.functions[function].can_block_in(file, caller)
         yield guard
+
+
+@pytest.fixture(scope="session")
+def functions_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A service whose functions tests load and call, each in contracts of its own: to start it takes longer
+    than most of them."""
+    with functions_service(tmp_path_factory.mktemp("functions")) as api:
+        yield api
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.functions.api import Api, functions_service, hash_of
+from tests.functions.api import Api, hash_of
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """One for all files: to start it takes longer than most of them."""
-    with functions_service(tmp_path_factory.mktemp("functions")) as api:
-        yield api
+def api(functions_api: Api) -> Api:
+    """One for all files."""
+    return functions_api
 
 
 @pytest.fixture

@@ -13,11 +13,13 @@ import httpx
 
 from tests.access.keyed import with_key
 from tests.functions.api import ADD, STARGATE, hash_of, load_body, own_path
+from tests.improvement.improving import body_of
 from tests.supervisor.processes import tree
 from tests.supervisor.serving import Service, serving, wait_until
 
 HASH, GONE = hash_of(__name__), hash_of(f"{__name__} gone")
 SETTINGS = {"STARGATE_API_KEY": STARGATE, "LARS_FRONTS": "1", "LARS_ZYGOTES": "1", "LARS_POOL_SIZE": "1"}
+IMPROVED = "/improved/agent/other"
 CHANGES = ("a + b", "a * b", "a - b")
 
 
@@ -30,7 +32,7 @@ def write(client: httpx.Client, method: str, path: str, body: object = None) -> 
 
 def load_all(client: httpx.Client) -> None:
     """Three versions of one function, the second of which is current, the third its canary; one by POST; one
-    that was unloaded."""
+    that was unloaded; and one that is an improvement."""
     for change in CHANGES:
         write(client, "PUT", f"/uploads/{HASH}/agent.py", ADD.replace("a + b", change))
         write(client, "POST", "/load-function", load_body(HASH, "add"))
@@ -41,11 +43,15 @@ def load_all(client: httpx.Client) -> None:
     write(client, "PUT", f"/uploads/{GONE}/agent.py", ADD)
     write(client, "POST", "/load-function", load_body(GONE, "add"))
     write(client, "DELETE", f"/unload-function/{GONE}/add")
+    write(client, "POST", "/self-improve/load", body_of(GONE, "other", "agent"))
 
 
 def told(client: httpx.Client) -> list[object]:
-    """The list, and what calls of every version and every path answer."""
+    """The list, that of improvements, and what calls of every version and every path answer."""
     answers = [client.get("/list-functions"), client.get(f"/_/functions/{HASH}/add/versions")]
+    improvements = client.get("/self-improve/status").json()["agent_improvements"]
+    assert [each["endpoint_path"] for each in improvements] == [IMPROVED]
+    assert [client.get(IMPROVED).json(), client.post(IMPROVED).json()] == ["other"] * 2
     path = f"/function/{HASH}/add?a=5&b=3"
     answers += [client.get(f"{path}&version={number}") for number in (1, 2, 3, 4)]
     answers += [client.post(own_path(HASH, "other")), client.get(f"/function/{GONE}/add?a=5")]
@@ -72,7 +78,7 @@ def move_by_hand(database: Path, path: str) -> None:
         connection.execute("UPDATE lars_revision SET number = number + 1")
         connection.execute(
             "UPDATE lars_functions SET path = ?, revision = (SELECT number FROM lars_revision) "
-            "WHERE name = 'other' AND loaded",
+            "WHERE name = 'other' AND loaded AND improvement IS NULL",
             (path,),
         )
 
