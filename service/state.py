@@ -131,7 +131,8 @@ def new_state(
     files = PlanFiles(settings.data_root, settings.max_plans * _FILES_FOR_EACH)
     plans = PlanCache(planner, admit_block, files, settings.max_plans)
     planning = _planning(settings, passage)
-    sessions = Sessions(_lent(settings, settings.session_workers + PROOFS), session_limits(settings))
+    proofs = PROOFS if planning.line.expected else 0  # what no model writes needs no proof
+    sessions = Sessions(_lent(settings, settings.session_workers + proofs), session_limits(settings))
     return ServiceState(
         settings,
         replace(settings, execute_policy="restricted"),

@@ -33,8 +33,6 @@ _ALONE = (
     "tests/rest/test_rest_chaos.py",
     "tests/rest/test_rest_expiry.py",
     "tests/rest/test_rest_processes.py",
-    "tests/sandbox_runtime/policy/test_function_cost.py",
-    "tests/sandbox_runtime/policy/test_policy_cost.py",
     "tests/seccomp/test_seccomp_meaning.py",
     "tests/service/control/test_function_processes.py",
     "tests/service/control/test_processes.py",

@@ -73,27 +73,26 @@ def test_many_at_once_make_one_plan(tmp_path: Path) -> None:
         assert 1 <= len(judged) <= 32
 
 
-def test_a_plan_survives_a_restart(tmp_path: Path) -> None:
+BROKEN = (b"", b"{", b"null", b'{"plan": {"action": "get"}}')
+
+
+def test_plans_survive_a_restart_and_broken_files_are_made_again(tmp_path: Path) -> None:
+    """What is whole serves; each of the others is told of, and made anew."""
     with serving(tmp_path) as service, client_of(service, "restart") as client:
         first = client.post("/kept", json={"a": 1})
         assert first.headers["x-plan-source"] == "builtin"
+        plans = [client.get(f"/broken{n}/1").headers["x-plan-id"] for n in range(len(BROKEN))]
         assert service.stop() == 0
+    for plan, text in zip(plans, BROKEN, strict=True):
+        (tmp_path / "data" / "plans" / plan).write_bytes(text)
     with serving(tmp_path) as service, client_of(service, "restart") as client:
         second = client.post("/kept", json={"a": 2})
         assert (second.json()["id"], second.headers["x-plan-source"]) == (2, "cache")
         assert second.headers["x-plan-id"] == first.headers["x-plan-id"]
-
-
-@pytest.mark.parametrize("broken", [b"", b"{", b"null", b'{"plan": {"action": "get"}}'])
-def test_a_broken_plan_file_is_made_again(broken: bytes, tmp_path: Path) -> None:
-    with serving(tmp_path) as service, client_of(service, "broken") as client:
-        plan = client.get("/broken/1").headers["x-plan-id"]
-        assert service.stop() == 0
-    (tmp_path / "data" / "plans" / plan).write_bytes(broken)
-    with serving(tmp_path) as service, client_of(service, "broken") as client:
-        answer = client.get("/broken/1")
-        assert (answer.status_code, answer.headers["x-plan-source"]) == (404, "builtin")
-        assert service.events("plan_unreadable")[0]["plan"] == plan
+        for n in range(len(BROKEN)):
+            answer = client.get(f"/broken{n}/1")
+            assert (answer.status_code, answer.headers["x-plan-source"]) == (404, "builtin")
+        assert [line["plan"] for line in service.events("plan_unreadable")] == plans
 
 
 def test_without_a_session(service: Service) -> None:

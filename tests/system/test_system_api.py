@@ -214,7 +214,7 @@ def schemathesis(service: Service, tmp_path: Path, examples: int, *more: str) ->
 
 def test_schemathesis(service: Service, tmp_path: Path) -> None:
     """Of an open service: all operations are tried."""
-    said = schemathesis(service, tmp_path, 20)
+    said = schemathesis(service, tmp_path, 14)
     paths = get(service, "/openapi.json")["paths"].values()
     operations = sum(method != "parameters" for path in paths for method in path)
     tried = operations - 2  # without what is excluded, and the path that the document itself came from
@@ -226,5 +226,5 @@ def test_schemathesis_with_a_key(tmp_path: Path) -> None:
     with keyed_service(tmp_path) as keyed:
         key = keyed.key(scopes=["admin", "execute", "plans"])
         own = ("--header", f"X-API-Key: {key}", "--include-path-regex", "^/(_/keys|_/plans|execute)")
-        said = schemathesis(keyed.service, tmp_path, 20, *own)
+        said = schemathesis(keyed.service, tmp_path, 14, *own)
     assert "9 selected" in said

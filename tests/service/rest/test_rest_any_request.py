@@ -100,7 +100,7 @@ def any_session(
     made.close()
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(method=METHOD, target=targets(), body=BODY, headers=HEADERS)
 def test_any_request(
     any_session: Session, method: str, target: str, body: object, headers: dict[str, str]
