@@ -8,7 +8,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
-from tests.functions.api import Api, functions_service
+from tests.functions.api import Api, functions_service, hash_of
 from tests.postgresql import Server, binaries, postgresql
 
 # How long an example takes says something of the machine, and nothing of what is tested.
@@ -61,11 +61,17 @@ def loop_guard() -> Iterator[BlockBuster]:
 
 
 @pytest.fixture(scope="session")
-def functions_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A service whose functions tests load and call, each in contracts of its own: to start it takes longer
     than most of them."""
-    with functions_service(tmp_path_factory.mktemp("functions")) as api:
-        yield api
+    with functions_service(tmp_path_factory.mktemp("functions")) as running:
+        yield running
+
+
+@pytest.fixture
+def contract(request: pytest.FixtureRequest) -> str:
+    """A visible_pixel_hash that nobody else has."""
+    return hash_of(request.node.nodeid)
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ class Tracing(Protocol):
 class NoTracing:
     """The one that there is without a collector; also its own span."""
 
-    def span(self, model: Named, request: ModelRequest, parent: str) -> NoTracing:  # noqa: ARG002
+    def span(self, model: Named, request: ModelRequest, parent: str) -> NoTracing:  # noqa: ARG002 - of the protocol
         """See ``Tracing``."""
         return self
 

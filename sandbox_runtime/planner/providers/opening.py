@@ -82,7 +82,7 @@ def open_model(provider: Provider, key: str, hosts: Hosts, tls: ssl.SSLContext) 
 
 
 def _openai() -> tuple[ModuleType, Callable[[Seat], Model]]:
-    import httpx2  # noqa: PLC0415
+    import httpx2  # noqa: PLC0415 - comes with it
     import openai  # noqa: PLC0415 - half a second, and it may not be installed
 
     return httpx2, partial(OpenAIModel, openai)
@@ -90,13 +90,13 @@ def _openai() -> tuple[ModuleType, Callable[[Seat], Model]]:
 
 def _anthropic() -> tuple[ModuleType, Callable[[Seat], Model]]:
     import anthropic  # noqa: PLC0415 - half a second, and it may not be installed
-    import httpx2  # noqa: PLC0415
+    import httpx2  # noqa: PLC0415 - comes with it
 
     return httpx2, partial(AnthropicModel, anthropic)
 
 
 def _together() -> tuple[ModuleType, Callable[[Seat], Model]]:
-    import httpx  # noqa: PLC0415
+    import httpx  # noqa: PLC0415 - comes with it
     import together  # noqa: PLC0415 - half a second, and it may not be installed
 
     return httpx, partial(TogetherModel, together)
