@@ -59,10 +59,20 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """Which calls of the current version are kept to be replayed: ``percent`` of them at random, 1 to 100,
+    and of these the newest ``calls``."""
+
+    percent: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """A function as it is now. ``version``, ``digest`` and ``signature`` are those of the version that calls
     get but for the canary's share. One that is not ``loaded`` is not served. ``owner``: who loaded it
-    first; times in seconds since the epoch; ``revision`` grows with every change of any key or function."""
+    first; times in seconds since the epoch; ``revision`` grows with every change of any key or function.
+    ``recording``: None where no call is kept."""
 
     spec: FunctionSpec
     version: int
@@ -74,6 +84,7 @@ class Function:
     updated: float
     revision: int
     owner: str
+    recording: Recording | None = None
 
 
 def drawn(function: Function, draw: float) -> tuple[int, str]:
