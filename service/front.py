@@ -54,6 +54,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nothing more; after ``patience`` seconds end what still runs."""
+        self._state.streams.close()
         end = asyncio.get_running_loop().call_later(self._patience, self._state.cut_off)
         try:
             await super().shutdown(sockets)

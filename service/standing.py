@@ -45,16 +45,17 @@ async def standing_state(settings: Settings, place: Place, size: PoolSize) -> As
         following = Following(opened.functions, functions.table, functions.contracts.release)
         bulletin = Bulletin(place.bulletin)
         passage.watch = watch = Watch(opened, passage, bulletin, following, functions.meter)
-        watching: asyncio.Task[None] | None = None
+        tasks: list[asyncio.Task[None]] = []
         try:
             await watch.begin()
-            watching = asyncio.create_task(watch.run())
+            tasks = [asyncio.create_task(each.run()) for each in (watch, state.improver)]
             yield state
         finally:
             await state.close()
-            if watching is not None:
-                watching.cancel()
-                await asyncio.wait((watching,))
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
                 await watch.end()
             bulletin.close()
 

@@ -26,6 +26,10 @@ from service.functions.module_writing import Bounds
 from service.functions.modules import Modules
 from service.functions.table import FunctionTable
 from service.functions.uploads import Uploads
+from service.improvement.cycle.improver import Improver
+from service.improvement.cycle.workshop import Workshop, terms_of
+from service.improvement.runs.events import RunStreams
+from service.improvement.trial.examiner import Examiner
 from service.limits.limiter import Limiter
 from service.limits.store import Store
 from service.planning.allowance import Allowance
@@ -47,6 +51,7 @@ from service.sessions.sessions import Sessions, session_limits
 from service.settings import Settings
 from service.system.live_document import LiveDocument
 
+_NO_CONTROL = "this front has no control database"
 _FILES_FOR_EACH = 4  # plans on the disk for each in memory
 
 
@@ -73,6 +78,8 @@ class ServiceState:
     lookup: Lookup
     passage: Passage
     opened: Control | None = None
+    opened_improver: Improver | None = None
+    streams: RunStreams = field(default_factory=RunStreams)
     sandbox: Sandbox = field(default_factory=Sandbox)
     document: LiveDocument = field(default_factory=LiveDocument)
 
@@ -80,8 +87,15 @@ class ServiceState:
     def control(self) -> Control:
         """The control database. ControlUnavailable where there is none."""
         if self.opened is None:
-            raise ControlUnavailable("this front has no control database")
+            raise ControlUnavailable(_NO_CONTROL)
         return self.opened
+
+    @property
+    def improver(self) -> Improver:
+        """Who works on runs of improvement. ControlUnavailable where they cannot be kept."""
+        if self.opened_improver is None:
+            raise ControlUnavailable(_NO_CONTROL)
+        return self.opened_improver
 
     async def changed(self) -> None:
         """The control database was changed here: every front of this node looks before its next request."""
@@ -100,6 +114,9 @@ class ServiceState:
 
     async def close(self) -> None:
         """End every worker."""
+        self.streams.close()
+        if self.opened_improver is not None:
+            await self.opened_improver.close()
         await self.plans.close()
         self.planning.line.close()
         await self.sessions.close()
@@ -133,18 +150,20 @@ def new_state(
     planning = _planning(settings, passage)
     proofs = PROOFS if planning.line.expected else 0  # what no model writes needs no proof
     sessions = Sessions(_lent(settings, settings.session_workers + proofs), session_limits(settings))
+    functions = _functions(settings, control)
     return ServiceState(
         settings,
         replace(settings, execute_policy="restricted"),
         pool,
         sessions,
-        _functions(settings, control),
+        functions,
         planner,
         planning,
         plans,
         _lookup(settings, planner, plans, planning, sessions.workers),
         passage,
         control,
+        None if control is None else _improver(settings, control, functions, planning, (pool, passage)),
     )
 
 
@@ -175,6 +194,23 @@ def _functions(settings: Settings, control: Control | None) -> Functions:
         settings.max_exec_ms / 1000,
         settings.max_code_bytes,
     )
+
+
+def _improver(
+    settings: Settings,
+    control: Control,
+    functions: Functions,
+    planning: Planning,
+    front: tuple[Pool, Passage],
+) -> Improver:
+    pool, passage = front
+
+    async def changed() -> None:
+        if passage.watch is not None:
+            await passage.watch.changed()
+
+    examiner = Examiner(functions, settings.improve_calls)
+    return Improver(Workshop(control, functions, planning, pool, examiner, terms_of(settings), changed))
 
 
 def _lent(settings: Settings, workers: int) -> Pool:

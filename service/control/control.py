@@ -1,4 +1,4 @@
-"""The control database, opened: one object for keys, functions, their figures, usage and
+"""The control database, opened: one object for keys, functions, their figures and improvement, usage and
 audit log."""
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from service.control.refusal import ControlRefused
 from service.control.usage import UsageStore
 from service.functions.figure_store import FigureStore
 from service.functions.registry import Registry
+from service.improvement.runs.store import RunStore
 from service.settings import Settings
 
 
@@ -29,6 +30,7 @@ class Control:
     functions: Registry
     figures: FigureStore
     usage: UsageStore
+    runs: RunStore
     audit: AuditLog
     database: Database
     audit_key: bytes
@@ -53,7 +55,7 @@ async def open_control(settings: Settings, *, must_seal: bool = True) -> AsyncIt
     try:
         audit = AuditLog(database, key)
         keys, functions = KeyStore(database, audit), Registry(database, audit)
-        figures, usage = FigureStore(database), UsageStore(database)
-        yield Control(keys, functions, figures, usage, audit, database, key)
+        figures, usage, runs = FigureStore(database), UsageStore(database), RunStore(database, audit)
+        yield Control(keys, functions, figures, usage, runs, audit, database, key)
     finally:
         await database.close()

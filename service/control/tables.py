@@ -164,3 +164,47 @@ AUDIT_HEAD = Table(
     Column("seal", LargeBinary, nullable=False),
     Column("mac", LargeBinary, nullable=False),
 )
+
+# Of what service/improvement/runs/values.py says. One active run for each function.
+RUNS = Table(
+    "lars_improvement_runs",
+    METADATA,
+    Column("id", Text, primary_key=True),  # in the order in which they began
+    Column("hash", Text),
+    Column("name", Text),
+    Column("goal", Text),
+    Column("decision", Text),
+    Column("holder", Text),
+    Column("by", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),  # JSON
+    Column("active", Boolean, nullable=False),
+    Column("automatic", Boolean, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("cost", Float(53)),
+    Column("ended", Float(53)),
+    Column("created", Float(53), nullable=False),
+    Column("updated", Float(53), nullable=False),
+    Column("lease", Float(53), nullable=False),
+)
+Index(
+    "lars_improvement_targets",
+    RUNS.c.hash,
+    RUNS.c.name,
+    unique=True,
+    sqlite_where=RUNS.c.active == true(),
+    postgresql_where=RUNS.c.active == true(),
+)
+
+RUN_STEPS = Table(
+    "lars_improvement_steps",
+    METADATA,
+    Column("run", Text, ForeignKey(RUNS.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("stage", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("time", Float(53), nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    Column("evidence", Text, nullable=False),  # JSON
+)

@@ -88,6 +88,22 @@ class Tally:
         total.absorb(other)
         return total
 
+    def since(self, before: Tally) -> Tally:
+        """What was counted after it was ``before``."""
+        return Tally(
+            _less(self.outcomes, before.outcomes),
+            self.cpu - before.cpu,
+            self.run - before.run,
+            _less(self.runs, before.runs),
+            self.last_called,
+        )
+
+    @property
+    def failure_rate(self) -> float | None:
+        """The part of the calls that ran which failed, 0 to 1; None when none ran."""
+        rate = self.success_rate
+        return None if rate is None else 1 - rate
+
     def percentile(self, percent: int) -> float | None:
         """The run time in seconds that so many percent of the calls that ran did not exceed (nearest rank),
         within ERROR; None when none ran. Up to 10 us is 10 us, and above 1000 s is 1000 s."""
@@ -114,6 +130,10 @@ def tally_view(tally: Tally) -> dict[str, object]:
 def _absorb(into: dict[_Name, int], more: Mapping[_Name, int]) -> None:
     for name, number in more.items():
         into[name] = into.get(name, 0) + number
+
+
+def _less(counts: Mapping[_Name, int], before: Mapping[_Name, int]) -> dict[_Name, int]:
+    return {name: left for name, number in counts.items() if (left := number - before.get(name, 0)) > 0}
 
 
 def _milliseconds(seconds: float | None) -> float | None:

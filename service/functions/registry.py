@@ -105,6 +105,15 @@ class Registry:
         doing = partial(work.set_canary, contract=contract, name=name, split=split)
         return await self._audit.recorded(event, doing, _told_function)
 
+    async def settle(self, contract: str, name: str, by: Actor, version: int, *, promote: bool) -> Function:
+        """End the canary ``version``: it becomes the current one, or gets no more calls. Conflict when it is
+        not the canary any more."""
+        contract, name = _form(contract, name)
+        detail = {"canary": version, "promoted": promote}
+        event = Event(by, "function.canary", _target(contract, name), detail)
+        doing = partial(work.settle, contract=contract, name=name, version=version, promote=promote)
+        return await self._audit.recorded(event, doing, _told_function)
+
     async def get(self, contract: str, name: str) -> Function:
         """One that is loaded."""
         contract, name = _form(contract, name)

@@ -44,10 +44,11 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Share:
     """What a canary is to get: ``weight`` percent of the calls. ``if_match``: the digest that the current
-    version must have, or ``*``."""
+    version must have, or ``*``. ``alone``: it must not take another canary's place."""
 
     weight: int
     if_match: str | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ async def stage(connection: AsyncConnection, candidate: Candidate, share: Share)
     if found.canary is not None and found.canary.digest == digest:
         canary = replace(found.canary, weight=weight)
         return Loaded(await _with_canary(connection, found, canary), canary.version, created=False)
+    if found.canary is not None and share.alone:
+        raise Conflict(f"version {found.canary.version} is the canary of {spec.name}; end that first")
     canary = Canary(
         await _add_version(connection, candidate, time.time()), weight, digest, candidate.signature
     )
@@ -142,6 +145,20 @@ async def set_canary(connection: AsyncConnection, contract: str, name: str, spli
     version = await _version(connection, found, split.version)
     canary = Canary(version.number, split.weight, version.digest, version.signature)
     return found if canary == found.canary else await _with_canary(connection, found, canary)
+
+
+async def settle(
+    connection: AsyncConnection, contract: str, name: str, version: int, *, promote: bool
+) -> Function:
+    """The canary ``version`` gets all calls, or none any more."""
+    found = await _loaded(connection, contract, name)
+    canary = found.canary
+    if canary is None or canary.version != version:
+        raise Conflict(f"version {version} is not the canary of {name} any more; look at it again")
+    if not promote:
+        return await _with_canary(connection, found, None)
+    there = replace(found, version=version, digest=canary.digest, signature=canary.signature, canary=None)
+    return await _changed(connection, there)
 
 
 async def _loaded(connection: AsyncConnection, contract: str, name: str) -> Function:

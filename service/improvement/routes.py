@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.access.scopes import Scope
 from service.http.routing import OwnedRoute
 from service.improvement import endpoints
+from service.improvement.runs import endpoints as runs
 
 ROUTES = (
     OwnedRoute("/self-improve/load", endpoints.load_improvement, ("POST",), Scope.FUNCTIONS_WRITE),
@@ -21,6 +22,11 @@ ROUTES = (
         ("POST",),
         Scope.FUNCTIONS_WRITE,
     ),
+    OwnedRoute("/self-improve/auto-enhance", runs.auto_enhance, ("POST",), Scope.FUNCTIONS_WRITE),
+    OwnedRoute("/self-improve/runs", runs.list_runs, ("GET",), Scope.FUNCTIONS_WRITE),
+    OwnedRoute("/self-improve/runs/{run}", runs.show_run, ("GET",), Scope.FUNCTIONS_WRITE),
+    OwnedRoute("/self-improve/runs/{run}/events", runs.follow_run, ("GET",), Scope.FUNCTIONS_WRITE),
+    OwnedRoute("/self-improve/runs/{run}/approve", runs.approve_run, ("POST",), Scope.FUNCTIONS_WRITE),
     # Those that are loaded are found before, as every function's own path is (``service.functions.routes``).
     OwnedRoute("/improved/{type}/{name}", endpoints.not_improved, ("GET", "POST"), Scope.FUNCTIONS_CALL),
 )

@@ -15,12 +15,14 @@ from service.limits.limiter import Admission
 @dataclass(slots=True)
 class Asker:
     """``principal``: Principal.name. ``calls``: those that were made for it, in order. ``trace``: the W3C
-    traceparent that the request came with, or ""."""
+    traceparent that the request came with, or "". ``budget``: tokens that all of its calls may use; None:
+    LARS_LLM_REQUEST_TOKENS."""
 
     principal: str
     admission: Admission | None = None
     meter: Meter | None = None
     trace: str = ""
+    budget: int | None = None
     calls: list[ModelCall] = field(default_factory=list)
 
     @property

@@ -123,7 +123,7 @@ class Planning:
         if asker.admission is not None:
             asker.admission.need_tokens()
         used = sum(call.tokens for call in asker.calls)
-        left = self._request_tokens - used
+        left = (self._request_tokens if asker.budget is None else asker.budget) - used
         if asker.left is not None:
             left = min(left, self._unheld(asker.principal, asker.left, "llm_request_budget"))
         of_day = None if day is None else day.tokens_left()

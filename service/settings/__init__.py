@@ -120,6 +120,16 @@ class Settings:
     llm_prices: Mapping[str, Price]
     llm_mock_handler: str | None
     otel_exporter_otlp_endpoint: str | None
+    auto_deploy: bool
+    auto_enhance_interval: float
+    improve_calls: int
+    improve_candidates: int
+    improve_tokens: int
+    canary_percent: int
+    canary_calls: int
+    canary_seconds: float
+    canary_errors: float
+    canary_slowdown: float
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, cpus: int | None = None) -> Settings:

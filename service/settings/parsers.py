@@ -29,6 +29,7 @@ _TOKEN = re.compile(r"[!-~]{1,512}", re.ASCII)
 _STORE = re.compile(r"(?:rediss?://[^\s/@]*@?[^\s/@]+|unix://[^\s@]*@?/)[^\s@]*", re.ASCII)
 _SESSION_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 NOTHING = "none"
+_FLAGS = {"true": True, "false": False}
 N = TypeVar("N", int, float)
 
 
@@ -85,6 +86,17 @@ def choice(*words: str) -> Parser:
         return text.lower()
 
     return Parser(f"{', '.join(words[:-1])} or {words[-1]}", read)
+
+
+def flag() -> Parser:
+    """``true`` or ``false``, in any case."""
+
+    def read(text: str) -> bool:
+        if text.lower() not in _FLAGS:
+            raise ValueError(text)
+        return _FLAGS[text.lower()]
+
+    return Parser("true or false", read)
 
 
 def host() -> Parser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.settings.row import Setting
+from service.settings.rows_improvement import IMPROVEMENT
 from service.settings.rows_keys import KEYS
 from service.settings.rows_planner import PLANNER
 from service.settings.rows_programs import PROGRAMS
@@ -10,7 +11,7 @@ from service.settings.rows_serving import SERVING
 from service.settings.rows_sessions import SESSIONS
 
 # Rows that others depend on come first: a computed default may look only at rows above it.
-SETTINGS: tuple[Setting, ...] = (*SERVING, *KEYS, *PROGRAMS, *SESSIONS, *PLANNER)
+SETTINGS: tuple[Setting, ...] = (*SERVING, *KEYS, *PROGRAMS, *SESSIONS, *PLANNER, *IMPROVEMENT)
 
 # Read by the scripts, which start the service with the same environment.
 OF_SCRIPTS = ("LARS_API_KEY", "LARS_PYTHON", "LARS_URL", "LARS_VENV")

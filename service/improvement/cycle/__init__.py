@@ -1,0 +1,1 @@
+"""The cycle of improvement: analyze, identify, develop, test, deploy, monitor."""

@@ -1,0 +1,1 @@
+"""Runs of improvement as they are kept: what was asked for, how far each is, the evidence of every step."""
