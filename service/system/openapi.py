@@ -13,6 +13,7 @@ from service.system.openapi_improvements import improvement_paths
 from service.system.openapi_keys import key_paths
 from service.system.openapi_programs import program_paths, program_schemas
 from service.system.openapi_resources import resource_paths
+from service.system.openapi_runs import run_paths
 
 
 def document(settings: Settings) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def document(settings: Settings) -> dict[str, Any]:
             "/redoc": {"get": _live("This document in Redoc.", "text/html")},
             **function_paths(),
             **improvement_paths(),
+            **run_paths(),
             "/metrics": {"get": _metrics()},
             **key_paths(),
             **resource_paths(),

@@ -154,6 +154,16 @@ def test_defaults() -> None:
         "llm_prices": {},
         "llm_mock_handler": None,
         "otel_exporter_otlp_endpoint": None,
+        "auto_deploy": False,
+        "auto_enhance_interval": 0.0,
+        "improve_calls": 5,
+        "improve_candidates": 3,
+        "improve_tokens": 100_000,
+        "canary_percent": 5,
+        "canary_calls": 20,
+        "canary_seconds": 86_400.0,
+        "canary_errors": 1.0,
+        "canary_slowdown": 1.5,
     }
 
 
