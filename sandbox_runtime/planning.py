@@ -8,7 +8,13 @@
     plan       shape                                   action, resource, block
     generate   query, policy, data (types or null)     code, assessment
     review     code, policy, findings                  assessment, code or null
+    improve    module, function, goal, reason,         code, assessment, cases
+               signature, calls
     figures    nothing                                 models: what has been called since the planner started
+
+``improve`` is given a function that is served, and recorded calls of it: each has ``arguments`` and
+``query``, None where there were none, ``run_ms``, and ``result`` or ``error``, the type of an exception. Each
+of ``cases`` has ``arguments``, and ``result`` where the model says what that should be.
 
 JSON objects of their fields, in ``wire`` frames. What a model has written is foreign text: it is judged, and
 run in a jail, and nothing of it is believed.
@@ -22,11 +28,11 @@ from typing import Any, Final, Literal, get_args
 
 from sandbox_runtime.wire import WireError
 
-Task = Literal["plan", "generate", "review", "figures"]
+Task = Literal["plan", "generate", "review", "improve", "figures"]
 TASKS: Final = frozenset(get_args(Task))
 # Of the texts in sandbox_runtime/planner/prompts: part of the key of every plan that a model has written. A
 # text that is changed has a new number.
-PROMPT_VERSIONS: Final[Mapping[str, str]] = {"plan": "1", "generate": "1", "review": "1"}
+PROMPT_VERSIONS: Final[Mapping[str, str]] = {"plan": "1", "generate": "1", "review": "1", "improve": "1"}
 PING: Final = b"ping"  # from the supervisor to the planner, which says that it is alive
 MAX_MESSAGE_BYTES: Final = 4 << 20
 MAX_CODE: Final = 256 * 1024  # characters of a program that a model has written

@@ -126,7 +126,7 @@ class Engine:
         return Answer(ask.id, output, calls=calls)
 
 
-_WANTED: Final = {"plan": "plan", "generate": "program", "review": "assessment"}
+_WANTED: Final = {"plan": "plan", "generate": "program", "review": "assessment", "improve": "module"}
 
 
 @dataclass(slots=True)

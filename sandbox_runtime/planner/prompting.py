@@ -59,6 +59,7 @@ _MEMBERS: Final = {
     "plan": ("action", "resource", "block"),
     "generate": ("code", "assessment"),
     "review": ("assessment", "code"),
+    "improve": ("code", "assessment", "cases"),
 }
 
 
@@ -77,10 +78,18 @@ def _review(given: Mapping[str, Any]) -> str:
     return f"{_json({'policy': given['policy']})}{found}\n\nThe program:\n\n{given['code']}"
 
 
+def _improve(given: Mapping[str, Any]) -> str:
+    """The module comes last and as it is, so that nothing in it can pass for another part."""
+    facts = {name: given[name] for name in ("function", "goal", "reason", "signature")}
+    calls = "\n".join(orjson.dumps(call).decode() for call in given["calls"]) or _NOTHING
+    return f"{_json(facts)}\n\ncalls:\n\n{calls}\n\nThe module:\n\n{given['module']}"
+
+
 _WORDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "plan": _plan,
     "generate": _generate,
     "review": _review,
+    "improve": _improve,
 }
 
 

@@ -1,7 +1,8 @@
 """From what a model wrote to the output of a task. Text work only: nothing is parsed as Python, nothing run.
 
 In this order: the whole text as JSON, a fence that holds JSON, JSON within prose; then code in a fence, and
-text that is code itself. A plan may have its program as ``block``, as ``code``, or as ``code.block``.
+text that is code itself. A plan may have its program as ``block``, as ``code``, or as ``code.block``, and an
+improvement its cases as an array or as the text of one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from sandbox_runtime.planner import fences
+from sandbox_runtime.planner.cases import cases_of, exact
 from sandbox_runtime.planning import MAX_CODE, Task
 
 MAX_REPLY: Final = MAX_CODE + 64 * 1024  # characters that are looked at
@@ -94,7 +96,14 @@ def _loaded(text: str) -> Iterator[Mapping[str, Any]]:
     except orjson.JSONDecodeError:
         return
     if isinstance(value, dict):
+        if isinstance(value.get("cases"), list):
+            value["cases"] = _exact_cases(text)
         yield value
+
+
+def _exact_cases(text: str) -> object:
+    value = exact(text)
+    return value.get("cases") if isinstance(value, dict) else None
 
 
 def _from_object(task: Task, found: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -104,12 +113,19 @@ def _from_object(task: Task, found: Mapping[str, Any]) -> dict[str, Any] | None:
     assessment = _text(found, _ASSESSMENT)
     if task == "generate":
         return None if code is None else {"code": code, "assessment": assessment}
+    if task == "improve":
+        return None if code is None else _improvement(code, assessment, found.get("cases"))
     return {"assessment": assessment, "code": code} if assessment else None
 
 
 def _plan(found: Mapping[str, Any], code: str) -> dict[str, Any]:
     action, resource = _text(found, ("action",)), _text(found, ("resource",))
     return {"action": action or "plan", "resource": resource, "block": code}
+
+
+def _improvement(code: str, assessment: str, cases: object) -> dict[str, Any]:
+    found = cases_of(_unfenced(cases) if isinstance(cases, str) else cases)
+    return {"code": code, "assessment": assessment, "cases": found}
 
 
 def _program(found: Mapping[str, Any]) -> str | None:
@@ -150,6 +166,8 @@ def _from_text(task: Task, text: str, fenced: fences.Fenced) -> dict[str, Any] |
         code, prose = text, ""
     if code is None:
         return None
+    if task == "improve":
+        return _improvement(code, prose, None)
     return _plan({}, code) if task == "plan" else {"code": code, "assessment": prose}
 
 

@@ -24,6 +24,14 @@ PLAN: Mapping[str, Any] = {
     "shape": {"method": "POST", "path": "/projects/{id}/close", "query": [], "body": "none"}
 }
 REVIEW: Mapping[str, Any] = {"code": "print(1)\n", "policy": "program", "findings": ""}
+IMPROVE: Mapping[str, Any] = {
+    "module": "def f(n: int) -> int:\n    return n\n",
+    "function": "f",
+    "goal": "latency",
+    "reason": "p95 is 900 ms over 4000 calls",
+    "signature": {"parameters": [{"name": "n", "kind": "either"}], "returns": {"type": "integer"}},
+    "calls": [{"arguments": {"n": 1}, "query": None, "result": 1, "run_ms": 3}],
+}
 PROGRAM = '{"code": "print(1)", "assessment": "It is safe."}'
 NAMES = ("openai", "anthropic", "together")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from sandbox_runtime.planner import fences
 from sandbox_runtime.planner.replies import MAX_REPLY, MAX_SHOWN, output_of, shown
 from sandbox_runtime.planning import MAX_CODE, Task
 
-TASKS: tuple[Task, ...] = ("plan", "generate", "review")
+TASKS: tuple[Task, ...] = ("plan", "generate", "review", "improve")
 JSON = '{"code": "print(\\"{}\\")", "assessment": "ok"}'
 CODE = 'print("{}")'
 
@@ -48,6 +49,8 @@ def test_program_is_found(text: str, code: str) -> None:
     assert output is not None
     assert output["code"] == code
     assert (output_of("plan", text) or {})["block"] == code
+    improved = output_of("improve", text)
+    assert improved == {"code": code, "assessment": output["assessment"], "cases": []}
 
 
 @pytest.mark.parametrize(
@@ -73,6 +76,7 @@ def test_no_program_is_found(text: str) -> None:
     """Nothing of use, or too much."""
     assert output_of("generate", text) is None
     assert output_of("plan", text) is None
+    assert output_of("improve", text) is None
 
 
 def test_plan_has_action_and_resource() -> None:
@@ -113,7 +117,7 @@ def test_anything_gives_an_output_or_none(text: str, task: Task) -> None:
     output = output_of(task, text)
     if output is not None:
         for value in output.values():
-            assert value is None or len(value.encode()) <= 4 * MAX_CODE
+            assert value is None or len(orjson.dumps(value)) <= 12 * MAX_CODE
         assert output.get("block", output.get("code", "x")) is None or output.get("block", "x").strip()
 
 
@@ -149,6 +153,8 @@ def _words(text: str) -> list[str]:
         '{\\"',
         '\\"{',
         "\u2028",
+        '{"cases":[1],"a":"',
+        '{"cases":[1]}',
     ],
 )
 def test_time_grows_with_the_text(piece: str) -> None:

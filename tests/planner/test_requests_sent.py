@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox_runtime.planning import Price, Repair
-from tests.planner.asking import GENERATE, KEY, NAMES, PLAN, PROGRAM, REVIEW, asking, at, config_of
+from tests.planner.asking import GENERATE, IMPROVE, KEY, NAMES, PLAN, PROGRAM, REVIEW, asking, at, config_of
 from tests.planning.providers.forms import CHAT, MESSAGES, RESPONSES
 from tests.planning.providers.replies import Fails, Raw, Received, Reply, Says, Trickles
 from tests.planning.providers.server import FakeProvider
@@ -107,6 +107,24 @@ async def test_review_gives_no_code_where_nothing_changed() -> None:
             codes = [(await engine.ask("review", REVIEW)).output for _ in range(3)]
     assert [output and output["code"] for output in codes] == [None, None, "print(2)\n"]
     assert {request.path for request in fake.requests} == {MESSAGES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_improvement_has_a_module_and_cases(name: str) -> None:
+    """By a schema of texts, which every provider takes. A reply without a module is told by what it lacks."""
+    good = '{"code": "x = 1", "assessment": "Fast.", "cases": "[{\\"arguments\\": {\\"n\\": 2}}]"}'
+    with FakeProvider(Says(good), Says("I would cache it.")) as fake:
+        async with asking(config_of(at(fake, name))) as engine:
+            output = (await engine.ask("improve", IMPROVE)).output
+            failure = (await engine.ask("improve", IMPROVE)).failure
+    assert output == {"code": "x = 1", "assessment": "Fast.", "cases": [{"arguments": {"n": 2}}]}
+    assert fake.requests[0].has_schema
+    assert fake.requests[0].prompt.endswith(f"The module:\n\n{IMPROVE['module']}")
+    assert failure is not None
+    assert (failure.code, failure.detail) == (
+        "llm_bad_reply",
+        "what the model wrote has no module that can be used",
+    )
 
 
 async def test_calls_are_counted_and_priced() -> None:

@@ -32,6 +32,13 @@ from tests.service_process import Service, running_service
 from tests.support import wait_until
 
 KEY = "sk-planted-0123456789"
+IMPROVED = json.dumps(
+    {
+        "code": "def total(n: int) -> int:\n    return n * (n + 1) // 2\n",
+        "assessment": "It adds no more: the sum has a formula.",
+        "cases": json.dumps([{"arguments": {"n": 0}, "result": 0}, {"arguments": {"n": 10}}]),
+    }
+)
 PRIMES = json.dumps({"code": "print(2, 3, 5)\nresult = [2, 3, 5]", "assessment": "It is safe and correct."})
 CLOSING = json.dumps(
     {
@@ -45,15 +52,21 @@ CLOSING = json.dumps(
     }
 )
 BETTER = json.dumps({"assessment": "It never ends; now it does.", "code": "print('ended')"})
+REPLIES = {  # by how a prompt begins
+    "You write plans": Says(CLOSING),
+    "You write Python programs": Says(PRIMES, cached_tokens=40),
+    "You review Python programs": Says(BETTER, cached_tokens=40),
+    "You improve Python functions": Says(IMPROVED, cached_tokens=40),
+}
 AT_ONCE = {"retry-after": "0"}
 
 
 def model(received: Received) -> Reply:
     """What a model would say to each of our prompts."""
-    rules = received.prompt
-    if rules.startswith("You write plans"):
-        return Says(CLOSING)
-    return Says(BETTER if rules.startswith("You review") else PRIMES, cached_tokens=40)
+    for beginning, reply in REPLIES.items():
+        if received.prompt.startswith(beginning):
+            return reply
+    return Fails(400, f"a prompt that begins with {received.prompt[:40]!r}")
 
 
 @dataclass(frozen=True, slots=True)
