@@ -45,16 +45,18 @@ async def standing_state(settings: Settings, place: Place, size: PoolSize) -> As
         following = Following(opened.functions, functions.table, functions.contracts.release)
         bulletin = Bulletin(place.bulletin)
         passage.watch = watch = Watch(opened, passage, bulletin, following, functions.meter)
-        watching: asyncio.Task[None] | None = None
+        beside: list[asyncio.Task[None]] = []
         try:
             await watch.begin()
-            watching = asyncio.create_task(watch.run())
+            beside = [asyncio.create_task(work()) for work in (watch.run, functions.recorder.run)]
             yield state
         finally:
             await state.close()
-            if watching is not None:
-                watching.cancel()
-                await asyncio.wait((watching,))
+            for task in beside:
+                task.cancel()
+            if beside:
+                await asyncio.wait(beside)
+                await functions.recorder.write()
                 await watch.end()
             bulletin.close()
 
