@@ -45,17 +45,21 @@ async def standing_state(settings: Settings, place: Place, size: PoolSize) -> As
         following = Following(opened.functions, functions.table, functions.contracts.release)
         bulletin = Bulletin(place.bulletin)
         passage.watch = watch = Watch(opened, passage, bulletin, following, functions.meter)
-        tasks: list[asyncio.Task[None]] = []
+        beside: list[asyncio.Task[None]] = []
         try:
             await watch.begin()
-            tasks = [asyncio.create_task(each.run()) for each in (watch, state.improver)]
+            beside = [
+                asyncio.create_task(work())
+                for work in (watch.run, functions.recorder.run, state.improver.run)
+            ]
             yield state
         finally:
-            await state.close()
-            for task in tasks:
+            for task in beside:
                 task.cancel()
-            if tasks:
-                await asyncio.wait(tasks)
+            await state.close()
+            if beside:
+                await asyncio.wait(beside)
+                await functions.recorder.write()
                 await watch.end()
             bulletin.close()
 

@@ -24,6 +24,7 @@ from service.functions.function_meter import FunctionMeter
 from service.functions.functions import Functions
 from service.functions.module_writing import Bounds
 from service.functions.modules import Modules
+from service.functions.recorder import Recorder
 from service.functions.table import FunctionTable
 from service.functions.uploads import Uploads
 from service.improvement.cycle.improver import Improver
@@ -185,12 +186,14 @@ def _lookup(
 
 def _functions(settings: Settings, control: Control | None) -> Functions:
     bounds = Bounds(settings.max_code_bytes, settings.uploads_quota)
+    table = FunctionTable()
     return Functions(
-        FunctionTable(),
+        table,
         Contracts(_lent(settings, settings.contract_workers + INSPECTIONS), contract_limits(settings)),
         Uploads(settings.uploads_dir, bounds),
         Modules(None if control is None else control.functions, settings.max_code_bytes),
         FunctionMeter(),
+        Recorder(settings.data_root, table),
         settings.max_exec_ms / 1000,
         settings.max_code_bytes,
     )

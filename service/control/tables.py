@@ -90,6 +90,8 @@ FUNCTIONS = Table(
     Column("version", Integer, nullable=False),
     Column("canary", Integer),
     Column("canary_weight", Integer),  # percent
+    Column("record_percent", Integer),  # functions.values.Recording; both null where no call is kept
+    Column("record_calls", Integer),
     Column("loaded", Boolean, nullable=False),
     Column("created", Float(53), nullable=False),
     Column("updated", Float(53), nullable=False),

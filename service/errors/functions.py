@@ -13,6 +13,7 @@ class FunctionFailed(FunctionError):
     """It ran and did not return a value. ``line``: the last in its module, None where none is known."""
 
     def __init__(self, kind: str, message: str, line: int | None) -> None:
+        self.kind = kind
         where = "" if line is None else f" (line {line} of its module)"
         said = f": {message}" if message else ""
         super().__init__(

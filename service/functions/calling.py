@@ -13,12 +13,14 @@ from service.errors import (
     FieldError,
     FunctionError,
     FunctionFailed,
+    FunctionTimeout,
     LarsError,
     RequestError,
     ValidationFailed,
 )
-from service.functions.figures import CallOutcome, VersionKey
+from service.functions.figures import RAN, CallOutcome, VersionKey
 from service.functions.functions import Functions
+from service.functions.recorded_call import RecordedCall
 from service.functions.values import Function, drawn
 from service.http.body import parse_object
 from service.pool.job import Spent
@@ -52,6 +54,7 @@ async def call(functions: Functions, called: Called, deadline: float, spent: Spe
     began, used = time.monotonic(), spent.cpu
     end: CallOutcome = "platform_error"
     run = 0.0
+    value, error = None, None
     try:
         module = await functions.modules.module(digest, spec.module)
         invocation = Invocation(digest, spec.name, called.body, called.query)
@@ -59,15 +62,32 @@ async def call(functions: Functions, called: Called, deadline: float, spent: Spe
             Contract(spec.hash), module, invocation, deadline, spent
         )
         end, run = outcome.end, outcome.run
-    except FunctionError:
-        end, run = "function_error", time.monotonic() - began
+        error = outcome.error.type if outcome.error else None
+    except FunctionError as failure:
+        end, run, error = "function_error", time.monotonic() - began, _type_of(failure)
         raise
     finally:
         key = VersionKey(spec.hash, spec.name, version)
         functions.meter.count(key, end, run, spent.cpu - used)
+        if called.function.recording is not None and end in RAN:
+            _record(functions, called, digest, (value, error, run))
     if value is None:
         raise _error_of(outcome, called.body)
     return Returned(value, version, run)
+
+
+def _record(
+    functions: Functions, called: Called, digest: str, ended: tuple[bytes | None, str | None, float]
+) -> None:
+    """Keep it, if it is one of the sample, and the current version got it as it gets most: not by number,
+    and not as a canary. ``ended``: as RecordedCall has value, error and run."""
+    function = called.function
+    recording = function.recording
+    if recording is None or called.version is not None or digest != function.digest:
+        return
+    if functions.recorder.wants(recording):
+        recorded = RecordedCall(digest, called.query, called.body, *ended, time.time())
+        functions.recorder.note(function, recorded)
 
 
 async def _chosen(functions: Functions, called: Called) -> tuple[int, str]:
@@ -77,6 +97,12 @@ async def _chosen(functions: Functions, called: Called) -> tuple[int, str]:
     if number == function.version:
         return number, function.digest
     return number, await functions.modules.digest(function, number)
+
+
+def _type_of(failure: FunctionError) -> str:
+    if isinstance(failure, FunctionFailed):
+        return failure.kind
+    return TimeoutError.__name__ if isinstance(failure, FunctionTimeout) else type(failure).__name__
 
 
 def _error_of(outcome: Outcome, body: bytes | None) -> LarsError:

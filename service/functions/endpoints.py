@@ -66,6 +66,7 @@ async def unload_named(request: Request, which: Which = "any") -> View:
     contract, name = request.path_params["contract"], request.path_params["name"]
     gone = await state.control.functions.unload(contract, name, actor_of(request), which)
     await state.changed()
+    await state.functions.recorder.forget(gone)
     return {
         "success": True,
         "message": f"{gone.spec.name} is not served any more; its versions are kept",

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.control.tables import FUNCTION_VERSIONS, FUNCTIONS, SOURCES
 from service.functions.sources import Source
-from service.functions.values import Canary, Function, FunctionSpec, Version
+from service.functions.values import Canary, Function, FunctionSpec, Recording, Version
 
 Row = dict[str, Any]
 _OF_SPEC: Final = ("hash", "name", "module", "path", "method", "improvement")
@@ -36,23 +36,29 @@ def function_of(row: RowMapping) -> Function:
     canary = None
     if row["canary"] is not None:
         canary = Canary(row["canary"], row["canary_weight"], row["canary_digest"], row["canary_signature"])
+    recording = None
+    if row["record_percent"] is not None:
+        recording = Recording(row["record_percent"], row["record_calls"])
     return Function(
         spec=FunctionSpec(*(row[name] for name in _OF_SPEC)),
         digest=row["digest"],
         signature=row["signature"],
         canary=canary,
+        recording=recording,
         **{name: row[name] for name in _OF_FUNCTION},
     )
 
 
 def row_of(function: Function) -> Row:
     """Values by column."""
-    canary = function.canary
+    canary, recording = function.canary, function.recording
     return {
         **{name: getattr(function.spec, name) for name in _OF_SPEC},
         **{name: getattr(function, name) for name in _OF_FUNCTION},
         "canary": canary.version if canary else None,
         "canary_weight": canary.weight if canary else None,
+        "record_percent": recording.percent if recording else None,
+        "record_calls": recording.calls if recording else None,
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from service.functions.contracts import Contracts
 from service.functions.function_meter import FunctionMeter
 from service.functions.modules import Modules
+from service.functions.recorder import Recorder
 from service.functions.table import FunctionTable
 from service.functions.uploads import Uploads
 
@@ -20,5 +21,6 @@ class Functions:
     uploads: Uploads
     modules: Modules
     meter: FunctionMeter
+    recorder: Recorder
     seconds: float
     max_code: int

@@ -24,10 +24,12 @@ from service.functions.function_rows import LOADED, find, function_of, functions
 from service.functions.names import is_function, read_hash, read_spec
 from service.functions.registry_work import Candidate, Loaded, Share, Which
 from service.functions.sources import Source, digest_of
-from service.functions.values import Function, FunctionSpec, Split, Version
+from service.functions.values import Function, FunctionSpec, Recording, Split, Version
 
 MAX_LIST: Final = 1000
 _MAX_WEIGHT: Final = 99
+MAX_PERCENT: Final = 100
+MAX_CALLS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,20 @@ class Registry:
         doing = partial(work.settle, contract=contract, name=name, version=version, promote=promote)
         return await self._audit.recorded(event, doing, _told_function)
 
+    async def set_recording(
+        self, contract: str, name: str, recording: Recording | None, by: Actor
+    ) -> Function:
+        """Which of its calls are kept; None: none, which a function that was unloaded may be told, too.
+        ValidationFailed."""
+        contract, name = _form(contract, name)
+        detail: dict[str, object] = {"recording": None}
+        if recording is not None:
+            check_recording(recording)
+            detail = {"sample_percent": recording.percent, "max_calls": recording.calls}
+        event = Event(by, "function.record", _target(contract, name), detail)
+        doing = partial(work.set_recording, contract=contract, name=name, recording=recording)
+        return await self._audit.recorded(event, doing, _told_function)
+
     async def get(self, contract: str, name: str) -> Function:
         """One that is loaded."""
         contract, name = _form(contract, name)
@@ -189,6 +205,18 @@ def _check_weight(weight: int) -> None:
     if not 1 <= weight <= _MAX_WEIGHT:
         remedy = f"send 1 to {_MAX_WEIGHT} percent; roll back to a version to give it all calls"
         raise ValidationFailed([FieldError("weight", "is out of range", remedy, weight, _MAX_WEIGHT)])
+
+
+def check_recording(recording: Recording) -> None:
+    """ValidationFailed with what is out of its range."""
+    bounds = (("sample_percent", recording.percent, MAX_PERCENT), ("max_calls", recording.calls, MAX_CALLS))
+    errors = [
+        FieldError(name, "is out of range", f"send 1 to {most}", value, most)
+        for name, value, most in bounds
+        if not 1 <= value <= most
+    ]
+    if errors:
+        raise ValidationFailed(errors)
 
 
 def _target(contract: str, name: str) -> str:

@@ -25,7 +25,7 @@ from service.functions.function_rows import (
     put_version,
 )
 from service.functions.sources import Source
-from service.functions.values import Canary, Function, FunctionSpec, Split, Version
+from service.functions.values import Canary, Function, FunctionSpec, Recording, Split, Version
 
 ANY: Final = "*"
 Which = Literal["any", "improvement"]  # functions that a change may be of; the others are not found
@@ -85,6 +85,7 @@ async def load(connection: AsyncConnection, candidate: Candidate, if_match: str 
         updated=now,
         revision=await next_revision(connection),
         owner=found.owner if found is not None and found.loaded else who,
+        recording=found.recording if found is not None else None,
     )
     await put_function(connection, function, is_new=found is None)
     return Loaded(function, number, created=not is_same)
@@ -114,9 +115,9 @@ async def stage(connection: AsyncConnection, candidate: Candidate, share: Share)
 
 
 async def unload(connection: AsyncConnection, contract: str, name: str, which: Which) -> Function:
-    """It is not served any more."""
+    """It is not served any more, and no call of it is kept."""
     found = _checked(await _loaded(connection, contract, name), which)
-    return await _changed(connection, replace(found, loaded=False, canary=None))
+    return await _changed(connection, replace(found, loaded=False, canary=None, recording=None))
 
 
 async def rollback(
@@ -159,6 +160,19 @@ async def settle(
         return await _with_canary(connection, found, None)
     there = replace(found, version=version, digest=canary.digest, signature=canary.signature, canary=None)
     return await _changed(connection, there)
+
+
+async def set_recording(
+    connection: AsyncConnection, contract: str, name: str, recording: Recording | None
+) -> Function:
+    """Calls are kept, or none any more: that holds of a function that was unloaded as well."""
+    found = await find(connection, contract, name)
+    if recording is None and found is not None and not found.loaded:
+        return found
+    found = served(found, contract, name)
+    if recording == found.recording:
+        return found
+    return await _changed(connection, replace(found, recording=recording))
 
 
 async def _loaded(connection: AsyncConnection, contract: str, name: str) -> Function:

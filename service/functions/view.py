@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from service.functions.values import Function, Version
+from service.functions.values import Function, Recording, Version
 from service.times import shown_time
 
 View = dict[str, object]
@@ -25,6 +25,7 @@ def function_view(function: Function, versions: Mapping[int, View] | None = None
         "version": function.version,
         "digest": function.digest,
         "canary": None if canary is None else {"version": canary.version, "weight": canary.weight},
+        "recording": recording_view(function.recording),
         "loaded_at": shown_time(function.created),
         "updated_at": shown_time(function.updated),
         **signature_view(function.signature),
@@ -32,6 +33,13 @@ def function_view(function: Function, versions: Mapping[int, View] | None = None
     if versions is not None:
         shown["stats"] = {str(number): versions[number] for number in sorted(versions)}
     return shown
+
+
+def recording_view(recording: Recording | None) -> View | None:
+    """Which calls are kept; None where none is."""
+    if recording is None:
+        return None
+    return {"sample_percent": recording.percent, "max_calls": recording.calls}
 
 
 def signature_view(text: str) -> View:

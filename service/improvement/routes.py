@@ -6,6 +6,7 @@ from service.access.scopes import Scope
 from service.http.routing import OwnedRoute
 from service.improvement import endpoints
 from service.improvement.runs import endpoints as runs
+from service.improvement.recording_endpoints import recording
 
 ROUTES = (
     OwnedRoute("/self-improve/load", endpoints.load_improvement, ("POST",), Scope.FUNCTIONS_WRITE),
@@ -27,6 +28,12 @@ ROUTES = (
     OwnedRoute("/self-improve/runs/{run}", runs.show_run, ("GET",), Scope.FUNCTIONS_WRITE),
     OwnedRoute("/self-improve/runs/{run}/events", runs.follow_run, ("GET",), Scope.FUNCTIONS_WRITE),
     OwnedRoute("/self-improve/runs/{run}/approve", runs.approve_run, ("POST",), Scope.FUNCTIONS_WRITE),
+    OwnedRoute(
+        "/self-improve/recording/{contract}/{name}",
+        recording,
+        ("GET", "PUT", "DELETE"),
+        Scope.FUNCTIONS_WRITE,  # to look as well: it tells of what callers have sent
+    ),
     # Those that are loaded are found before, as every function's own path is (``service.functions.routes``).
     OwnedRoute("/improved/{type}/{name}", endpoints.not_improved, ("GET", "POST"), Scope.FUNCTIONS_CALL),
 )

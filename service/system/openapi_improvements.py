@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from service.functions.registry import MAX_CALLS, MAX_PERCENT
 from service.functions.values import Improvement
 from service.system.openapi_functions import calls
 from service.system.openapi_parts import (
@@ -40,6 +41,27 @@ _IMPROVEMENT: Json = {
     "success_rate": {**_NULL, "maximum": 1},
     "latency": {**OBJECT, "properties": {"p50_ms": _NULL, "p95_ms": _NULL}},
 }
+_RECORDING: Json = {
+    "sample_percent": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_PERCENT, "default": 100},
+    "max_calls": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_CALLS, "default": 200},
+}
+_COUNT: Json = {"type": "integer", "minimum": 0}
+_TIME: Json = {"type": ["string", "null"], "format": "date-time"}
+_RECORDED: Json = {
+    "visible_pixel_hash": TEXT,
+    "function_name": TEXT,
+    "recording": {"type": ["object", "null"], "properties": dict.fromkeys(_RECORDING, NUMBER)},
+    "recorded": {
+        **OBJECT,
+        "properties": {
+            "calls": _COUNT,
+            "bytes": _COUNT,
+            "oldest": _TIME,
+            "newest": _TIME,
+            "too_long": _COUNT,
+        },
+    },
+}
 _YES_OR_NO: Json = {"type": "boolean"}
 
 
@@ -70,8 +92,24 @@ def improvement_paths() -> Json:
                 )
             }
         ),
+        "/self-improve/recording/{contract}/{name}": below(_recording(read, change)),
         improved: {"parameters": [in_path("type", _TYPE), in_path("name", TEXT)], **calls(improved)},
     }
+
+
+def _recording(read: tuple[int, ...], change: tuple[int, ...]) -> Json:
+    operations = {
+        "get": operation("showRecording", "Which calls are kept to be replayed, and how many.", read),
+        "put": operation("setRecording", "Keep calls to be replayed.", change, json_body(_RECORDING, [])),
+        "delete": operation("endRecording", "Keep none, and erase those that were kept.", read),
+    }
+    for found in operations.values():
+        found["responses"]["200"]["content"]["application/json"]["schema"] = {
+            **OBJECT,
+            "properties": _RECORDED,
+            "required": list(_RECORDED),
+        }
+    return operations
 
 
 def _status() -> Json:
