@@ -22,7 +22,7 @@ from service.functions.call import Answer, ContractWorker
 from service.functions.home import open_empty, open_home
 from service.pool.dialogue import NotTaken
 from service.pool.job import Spent
-from service.pool.lending import SPARE_WORKERS, Lending, LendingSize
+from service.pool.lending import Lending, LendingSize
 from service.pool.pool import Pool
 from service.pool.shares import EXEMPT
 from service.sessions.storage import in_storage
@@ -151,7 +151,6 @@ class Contracts:
         does not come by ``deadline``, Overloaded, NotReady, StorageUnavailable."""
         await _place(self._trying, deadline - time.monotonic())
         try:
-            self.workers.keep_idle(SPARE_WORKERS)  # who tries calls soon needs the next one
             home = await in_storage(open_empty, self._limits.spare)
             worker = await self._bound_to(home, deadline)
             try:

@@ -31,9 +31,8 @@ SECONDS: Final = 60.0
 
 _REPLAY_SECONDS = 40.0  # of recorded time, for the passes that must be
 _PASSES = 4  # two of each version
-_ROUNDS = 3
-_MORE_ROUNDS = 5
-_CHEAP = 1.0  # seconds of a round
+# How many rounds of so many seconds: the shorter, the more of what is measured is noise.
+_ROUNDS = ((0.25, 13), (1.0, 5), (SECONDS, 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +125,15 @@ class _Course:
 
     async def _more_rounds(self) -> None:
         """As many as there is time for. They are for the times, so that none has to be."""
-        rounds = _MORE_ROUNDS if self._seen.round_seconds < _CHEAP else _ROUNDS
-        for _ in range(rounds - _PASSES // 2):
+        seconds = self._seen.round_seconds
+        rounds = next(count for most, count in _ROUNDS if seconds <= most)
+        for number in range(rounds - _PASSES // 2):
             left = self._bench.end - time.monotonic()
-            if fault_of(self._counts()) is not None or left < 3 * self._seen.round_seconds:
+            if fault_of(self._counts()) is not None or left < 3 * seconds:
                 return
-            await self._seen.live_pass()
-            await self._seen.candidate_pass()
+            passes = [self._seen.live_pass, self._seen.candidate_pass]
+            for one_pass in passes[:: -1 if number % 2 else 1]:
+                await one_pass()
 
     def _counts(self) -> Counts:
         differ, late = len(self._cases.differences), self._cases.late

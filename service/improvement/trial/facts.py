@@ -52,9 +52,12 @@ def told_times(times: Times) -> dict[str, object]:
         side: {"p50": _ms(percentile(runs, 0.5)), "p95": _ms(percentile(runs, 0.95)), "sum": _ms(sum(runs))}
         for side, runs in sides.items()
     }
-    rounds = [round(each, 3) for each in times.each]
+    rounds = {
+        "live_rounds": [_ms(each) for each in times.live_rounds],
+        "candidate_rounds": [_ms(each) for each in times.mine_rounds],
+    }
     ratio = None if times.ratio is None else round(times.ratio, 3)
-    return {"calls": len(times.live), **shown, "ratio": ratio, "ratio_of_rounds": rounds}
+    return {"calls": len(times.live), "ratio": ratio, **shown, **rounds}
 
 
 def problem_of(differences: Sequence[Difference]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from service.improvement.trial.times import Times
+from service.improvement.trial.times import Times, chance
 from service.improvement.trial.values import Goal, Verdict
 
 MAX_UNREPEATABLE: Final = 0.2
@@ -13,6 +15,8 @@ MAX_UNREPEATABLE: Final = 0.2
 
 SLOWER: Final = 1.1
 FASTER: Final = 0.9
+CHANCE: Final = 0.001
+"""How likely equally fast versions may be to look as far apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,7 @@ def decide(counts: Counts, times: Times, goal: Goal) -> Verdict:
 
 
 def _by_gain(counts: Counts, times: Times, goal: Goal) -> Verdict:
-    ratio = times.ratio
-    if ratio is not None and ratio > SLOWER:
+    if is_slower(times):
         return "slower"
     # A call that the live version does not finish is mended under either goal, and no ratio has it.
     gained = counts.mended > 0 or (goal == "latency" and is_faster(times))
@@ -80,5 +83,17 @@ def _by_gain(counts: Counts, times: Times, goal: Goal) -> Verdict:
 
 
 def is_faster(times: Times) -> bool:
-    """By enough, and in each round: what chance has made quick in one it has not in all."""
-    return times.ratio is not None and times.ratio <= FASTER and all(each < 1 for each in times.each)
+    """By enough, and not by chance."""
+    return times.ratio is not None and times.ratio <= FASTER and _apart(times.mine_rounds, times.live_rounds)
+
+
+def is_slower(times: Times) -> bool:
+    """By more than may be, and not by chance."""
+    return times.ratio is not None and times.ratio > SLOWER and _apart(times.live_rounds, times.mine_rounds)
+
+
+def _apart(quick: Sequence[float], slow: Sequence[float]) -> bool:
+    """Whether equally fast versions would hardly be so far apart. Few rounds, which are long ones, must be
+    apart altogether."""
+    whole = 1 / math.comb(len(quick) + len(slow), len(quick))
+    return chance(quick, slow) <= max(CHANCE, whole)
