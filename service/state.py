@@ -19,7 +19,7 @@ from service.access.passage import Passage
 from service.access.principal import Principal
 from service.control.control import Control
 from service.errors import ControlUnavailable
-from service.functions.contracts import INSPECTIONS, Contracts, contract_limits
+from service.functions.contracts import INSPECTIONS, TRIALS, Contracts, contract_limits
 from service.functions.function_meter import FunctionMeter
 from service.functions.functions import Functions
 from service.functions.module_writing import Bounds
@@ -187,9 +187,10 @@ def _lookup(
 def _functions(settings: Settings, control: Control | None) -> Functions:
     bounds = Bounds(settings.max_code_bytes, settings.uploads_quota)
     table = FunctionTable()
+    workers = settings.contract_workers + INSPECTIONS + TRIALS
     return Functions(
         table,
-        Contracts(_lent(settings, settings.contract_workers + INSPECTIONS), contract_limits(settings)),
+        Contracts(_lent(settings, workers), contract_limits(settings)),
         Uploads(settings.uploads_dir, bounds),
         Modules(None if control is None else control.functions, settings.max_code_bytes),
         FunctionMeter(),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +19,7 @@ from sandbox_runtime.domain import Contract
 from sandbox_runtime.function import ContractBinding, Fault, Inspection, Invocation, Module
 from service.errors import FunctionFailed, FunctionTimeout, QueueTimeout, WorkerLost
 from service.functions.call import Answer, ContractWorker
-from service.functions.home import open_home
+from service.functions.home import open_empty, open_home
 from service.pool.dialogue import NotTaken
 from service.pool.job import Spent
 from service.pool.lending import Lending, LendingSize
@@ -28,6 +30,8 @@ from service.settings import Settings
 
 INSPECTIONS: Final = 4
 """Modules that may be looked at at once; workers for them come on top of those of contracts."""
+TRIALS: Final = 2
+"""Workers that calls may be replayed in at once, on top of those."""
 
 _LATE = "the function ran past the deadline (LARS_MAX_EXEC_MS) and was ended, with all that its module kept"
 _ENDED = "it ended the process that it ran in, with all that its module kept"
@@ -77,6 +81,7 @@ class Contracts:
         size = LendingSize(limits.workers, limits.queue, limits.rest, "contract")
         self._lending = Lending(workers, size, self._bind, _contract)
         self._inspecting = asyncio.Semaphore(INSPECTIONS)
+        self._trying = asyncio.Semaphore(TRIALS)
 
     async def call(
         self, contract: Contract, module: Module, call: Invocation, deadline: float, spent: Spent
@@ -115,11 +120,7 @@ class Contracts:
         to wait for its turn takes nothing from its own time. Raises QueueTimeout, Overloaded, NotReady, and
         WorkerLost when its zygote died."""
         seconds = deadline - time.monotonic()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._inspecting.acquire()
-        except TimeoutError as error:
-            raise QueueTimeout from error
+        await _place(self._inspecting, seconds)
         try:
             return await self._inspect(contract, (module, function), time.monotonic() + seconds, spent)
         finally:
@@ -142,6 +143,22 @@ class Contracts:
             return Inspection(error=Fault("ProcessEnded", "importing the module ended its process"))
         finally:
             worker.destroy()
+
+    @asynccontextmanager
+    async def trial(self, deadline: float) -> AsyncIterator[ContractWorker]:
+        """A worker for calls that are only tried, which ends with the block. It has an empty directory, so
+        that nothing of any contract is before what runs in it. TRIALS at once. Raises QueueTimeout when it
+        does not come by ``deadline``, Overloaded, NotReady, StorageUnavailable."""
+        await _place(self._trying, deadline - time.monotonic())
+        try:
+            home = await in_storage(open_empty, self._limits.spare)
+            worker = await self._bound_to(home, deadline)
+            try:
+                yield worker
+            finally:
+                worker.destroy()
+        finally:
+            self._trying.release()
 
     def release(self, contract: Contract) -> None:
         """Let go of the contract's workers: what its modules kept is forgotten."""
@@ -174,11 +191,24 @@ class Contracts:
     async def _bind(self, seat: _Seat, deadline: float) -> ContractWorker:
         limits = self._limits
         home = await in_storage(open_home, limits.uploads, limits.spare, seat.contract)
+        return await self._bound_to(home, deadline)
+
+    async def _bound_to(self, home: int, deadline: float) -> ContractWorker:
+        """A new worker; ``home`` is closed."""
         try:
             worker = await self.workers.lease(deadline, EXEMPT)
-            return ContractWorker(worker, limits.binding, home)
+            return ContractWorker(worker, self._limits.binding, home)
         finally:
             os.close(home)
+
+
+async def _place(places: asyncio.Semaphore, seconds: float) -> None:
+    """One of them, which whoever asked releases. QueueTimeout."""
+    try:
+        async with asyncio.timeout(seconds):
+            await places.acquire()
+    except TimeoutError as error:
+        raise QueueTimeout from error
 
 
 def _contract(seat: _Seat) -> Contract:

@@ -22,8 +22,13 @@ def open_home(uploads: Path, spare: Path, contract: Contract) -> int:
     try:
         return _open_beneath(uploads, ("results", contract.visible_pixel_hash))
     except (FileNotFoundError, NotADirectoryError):
-        (spare / _EMPTY).mkdir(mode=_READABLE, parents=True, exist_ok=True)
-        return _open_beneath(spare, (_EMPTY,))
+        return open_empty(spare)
+
+
+def open_empty(spare: Path) -> int:
+    """A descriptor of a directory in which nothing is."""
+    (spare / _EMPTY).mkdir(mode=_READABLE, parents=True, exist_ok=True)
+    return _open_beneath(spare, (_EMPTY,))
 
 
 def _open_beneath(root: Path, names: Sequence[str]) -> int:

@@ -45,7 +45,7 @@ async def load(functions: Functions, control: Control, order: Order, spent: Spen
     spec = wanted.spec
     try:
         source = source_of(await functions.uploads.read(spec.hash, spec.module))
-        text = _told(await _inspect(functions, spec, source, spent))
+        text = await inspected(functions, spec, source, spent)
     except RequestError as error:
         await control.audit.append(_refused(spec, by, error))
         raise
@@ -53,6 +53,12 @@ async def load(functions: Functions, control: Control, order: Order, spent: Spen
         return await control.functions.load(spec, source, text, by, order.if_match)
     share = Share(wanted.canary_weight, order.if_match)
     return await control.functions.stage(spec, source, text, by, share)
+
+
+async def inspected(functions: Functions, spec: FunctionSpec, source: Source, spent: Spent) -> str:
+    """The signature of the function in this source, as JSON, once it is judged and its module has run.
+    NotFound, PolicyRefused, ModuleFailed; errors of the service."""
+    return _told(await _inspect(functions, spec, source, spent))
 
 
 async def _inspect(functions: Functions, spec: FunctionSpec, source: Source, spent: Spent) -> Signature:

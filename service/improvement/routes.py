@@ -5,8 +5,8 @@ from __future__ import annotations
 from service.access.scopes import Scope
 from service.http.routing import OwnedRoute
 from service.improvement import endpoints
-from service.improvement.runs import endpoints as runs
 from service.improvement.recording_endpoints import recording
+from service.improvement.runs import endpoints as runs
 
 ROUTES = (
     OwnedRoute("/self-improve/load", endpoints.load_improvement, ("POST",), Scope.FUNCTIONS_WRITE),

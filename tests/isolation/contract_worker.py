@@ -17,7 +17,7 @@ from sandbox_runtime.domain import Contract
 from sandbox_runtime.function import Fault, Inspection, Invocation, Module, WrongArgument
 from sandbox_runtime.layers import Layer
 from service.errors import LarsError
-from service.functions.contracts import INSPECTIONS, ContractLimits, Contracts, contract_limits
+from service.functions.contracts import INSPECTIONS, TRIALS, ContractLimits, Contracts, contract_limits
 from service.pool.job import Spent
 from service.pool.lending import SPARE_WORKERS
 from service.pool.local import local_sandbox
@@ -141,7 +141,7 @@ def contract_room(
 async def _open(stack: AsyncExitStack, limits: ContractLimits, without: tuple[Layer, ...]) -> Contracts:
     spec = spec_without(without)
     sandbox = await stack.enter_async_context(local_sandbox(spec, PoolSize(idle=1, workers=4, queue=16)))
-    size = PoolSize(idle=2, workers=limits.workers + SPARE_WORKERS + INSPECTIONS, queue=16)
+    size = PoolSize(idle=2, workers=limits.workers + SPARE_WORKERS + INSPECTIONS + TRIALS, queue=16)
     contracts = Contracts(Pool(size, prove_first=False, by_shares=False), limits)
     stack.push_async_callback(contracts.close)
     sandbox.attach(contracts.workers, "contract")

@@ -46,10 +46,12 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """``reason`` is for operators, ``problem`` for the model: it says nothing of calls that are held back.
-    ``signature``: the candidate's, as JSON, or "" where it has none. ``facts``: JSON, what was measured."""
+    ``signature``: the candidate's, as JSON, or "" where it has none. ``facts``: JSON, what was measured.
+    ``mended``: calls that failed and that the candidate answers: whether rightly, nobody knows."""
 
     verdict: Verdict
     reason: str
     problem: str = ""
     signature: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
+    mended: int = 0
