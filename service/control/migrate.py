@@ -23,7 +23,7 @@ from service.control.tables import VERSION_TABLE
 from service.errors import ControlUnavailable
 from service.settings import Settings, SettingsError
 
-VERSION: Final = "0004"
+VERSION: Final = "0005"
 _PATIENCE: Final = 300.0  # s: a step may rewrite a table
 _LOCK: Final = 0x4C415253  # "LARS": pg_advisory_xact_lock(bigint)
 _MODE: Final = 0o600

@@ -13,14 +13,15 @@ from typing import Any
 import httpx
 
 from tests.functions.api import MODULE, hash_of, value
-from tests.planning.providers.replies import Received, Reply, Says
+from tests.planning.providers.replies import Received, Reply, Says, Trickles
 from tests.planning.providers.server import FakeProvider
 from tests.service_process import Service, running_service
 from tests.support import wait_until
 
 Json = dict[str, Any]
-Writer = str | Callable[[Received], str]
+Writer = str | Trickles | Callable[[Received], str]
 KEY = "stargate-key-of-the-tests-0123456789"
+_HEADERS = {"Authorization": f"Bearer {KEY}"}
 ENDED = ("promoted", "rolled_back", "refused", "nothing_to_do", "failed", "interrupted", "superseded")
 SECONDS = 60.0
 _CALL = re.compile(r'^\{"arguments":.*\}$', re.MULTILINE)
@@ -41,14 +42,17 @@ class Model:
         seen.append(prompt)
         script = self.scripts[name]
         code = script[min(len(seen), len(script)) - 1]
+        if isinstance(code, Trickles):
+            return code
         text = code if isinstance(code, str) else code(received)
         reply = {"code": text, "assessment": f"Number {len(seen)}.", "cases": '[{"arguments": {"n": 5}}]'}
         return Says(json.dumps(reply))
 
 
-def shown_calls(received: Received) -> list[Json]:
-    """The recorded calls that the model was told of."""
-    return [json.loads(line) for line in _CALL.findall(received.prompt.rpartition("calls:")[2])]
+def shown_calls(prompt: str) -> dict[int, int]:
+    """The recorded calls that the model was told of: what each ``n`` was answered with."""
+    calls = [json.loads(line) for line in _CALL.findall(prompt)]
+    return {int((call["arguments"] or call["query"])["n"]): call["result"] for call in calls}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ class Cycles:
     service: Service
     model: Model
     client: httpx.Client
+
+    def new_client(self) -> httpx.Client:
+        """Another one; close it."""
+        return self.service.client(headers=_HEADERS)
 
     def serve(self, name: str, text: str, *arguments: int, recorded: bool = True) -> str:
         """Load a function, have it recorded and called; its hash."""
@@ -95,12 +103,7 @@ class Cycles:
     def until(self, run_id: str, *statuses: str) -> Json:
         """The run when it has one of these statuses, or has ended."""
         wanted = (*statuses, *ENDED)
-        wait_until(
-            lambda: self.run(run_id)["status"] in wanted,
-            f"one of {statuses}",
-            SECONDS,
-            lambda: self.run(run_id),
-        )
+        wait_until(lambda: self.run(run_id)["status"] in wanted, f"one of {wanted}", SECONDS)
         return self.run(run_id)
 
     def improve(self, name: str, *script: Writer, **members: Any) -> Json:
@@ -113,6 +116,27 @@ class Cycles:
         """The function as it is now."""
         found: Json = value(self.client.get(f"/_/functions/{hash_of(name)}/{name}"))
         return found
+
+
+def slow(name: str) -> str:
+    """The sum of so many times n, the long way."""
+    return f"""
+def {name}(n: int) -> int:
+    total = 0
+    for _ in range(20_000):
+        total += n
+    return total
+"""
+
+
+def fast(name: str, before: str = "") -> str:
+    """The same at once."""
+    return f"def {name}(n: int) -> int:\n    {before or 'pass'}\n    return 20_000 * n\n"
+
+
+def right(n: int) -> int:
+    """What both say."""
+    return 20_000 * n
 
 
 def verdicts(run: Json) -> list[str]:
@@ -134,12 +158,12 @@ def improving_service(directory: Path, model: Model, settings: Mapping[str, str]
             "OPENAI_BASE_URL": provider.base_url("openai"),
             "LARS_SANDBOX_LLM_ALLOWED_HOSTS": provider.host,
             "STARGATE_API_KEY": KEY,
-            "LARS_PUBLIC": "functions:call",
+            "LARS_PUBLIC": "functions:call, functions:read",
             "LARS_FRONTS": "2",
             **settings,
         }
         with (
             running_service(directory, environ) as service,
-            service.client(headers={"Authorization": f"Bearer {KEY}"}) as client,
+            service.client(headers=_HEADERS) as client,
         ):
             yield Cycles(service, model, client)

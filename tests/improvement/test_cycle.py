@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from tests.functions.api import hash_of
-from tests.improvement.cycles import Cycles, Model, improving_service, shown_calls, stages, verdicts
+from tests.improvement.cycles import (
+    Cycles,
+    Model,
+    fast,
+    improving_service,
+    right,
+    shown_calls,
+    slow,
+    stages,
+    verdicts,
+)
 from tests.planning.providers.replies import Received
 
 PERCENT = 50
@@ -28,27 +39,6 @@ def cycles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycles]:
     """A service that deploys what its evidence admits."""
     with improving_service(tmp_path_factory.mktemp("cycles"), Model(), AUTOMATIC) as up:
         yield up
-
-
-def slow(name: str) -> str:
-    """The sum of so many times n, the long way."""
-    return f"""
-def {name}(n: int) -> int:
-    total = 0
-    for _ in range(20_000):
-        total += n
-    return total
-"""
-
-
-def fast(name: str, before: str = "") -> str:
-    """The same at once."""
-    return f"def {name}(n: int) -> int:\n    {before or 'pass'}\n    return 20_000 * n\n"
-
-
-def right(n: int) -> int:
-    """What both say."""
-    return 20_000 * n
 
 
 def test_a_better_one_is_promoted(cycles: Cycles) -> None:
@@ -85,11 +75,7 @@ def test_a_better_one_is_promoted(cycles: Cycles) -> None:
 
 def memorised(received: Received) -> str:
     """Right for what the model was shown, and for nothing else."""
-    table = {}
-    for call in shown_calls(received):
-        n = int((call["arguments"] or call["query"])["n"])
-        table[n] = call["result"]
-    assert table
+    table = shown_calls(received.prompt)
     return f"TABLE = {table!r}\n\ndef learned(n: int) -> int:\n    return TABLE.get(n, 0)\n"
 
 
@@ -136,10 +122,10 @@ def test_one_that_only_knows_what_it_was_shown(cycles: Cycles) -> None:
     assert refused["calls"]["differing"]["shown"] == 0
     assert refused["calls"]["differing"]["held_back"] > 0
     first, second = cycles.model.prompts["learned"]
-    shown = {str(right(call_n)) for call_n in RECORDED if str(right(call_n)) in first}
+    shown = shown_calls(first)
     assert 0 < len(shown) <= len(RECORDED) // 2
-    held_back = {str(right(n)) for n in RECORDED if n > 1} - shown
-    assert not [number for number in held_back if number in second.replace(first, "")]
+    told_later = {int(number) for number in re.findall(r"\b\d+\b", second.replace(first, ""))}
+    assert not told_later & ({right(n) for n in RECORDED if n} - set(shown.values()))
 
 
 def test_one_that_fails_as_a_canary_is_rolled_back(cycles: Cycles) -> None:

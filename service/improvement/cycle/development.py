@@ -5,8 +5,9 @@ What a candidate was refused for goes into the next question, but nothing of the
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,15 +156,21 @@ def given_for(target: Target, live: str) -> dict[str, Any]:
         "goal": target.ranked.goal,
         "reason": target.ranked.reason,
         "signature": {name: signature.get(name) for name in ("parameters", "returns")},
-        "calls": [_shown(call) for call in target.samples.shown],
+        "calls": list(_shown(target.samples.shown)),
     }
 
 
-def _shown(call: RecordedCall) -> dict[str, Any]:
-    result = {"error": call.error} if call.value is None else {"result": orjson.loads(call.value)}
-    return {
-        "arguments": None if call.body is None else orjson.loads(call.body),
-        "query": call.query,
-        **result,
-        "run_ms": round(call.run * 1000, 3),
-    }
+def _shown(calls: Iterable[RecordedCall]) -> Iterator[dict[str, Any]]:
+    """As JSON that the planner reads without loss; a call that cannot be told so is left out."""
+    for call in calls:
+        try:
+            told = {
+                "arguments": None if call.body is None else json.loads(call.body),
+                "query": call.query,
+                **({"error": call.error} if call.value is None else {"result": json.loads(call.value)}),
+                "run_ms": round(call.run * 1000, 3),
+            }
+            orjson.dumps(told)
+        except (ValueError, TypeError, RecursionError):  # nested too deep; or integers beyond 64 bits
+            continue
+        yield told

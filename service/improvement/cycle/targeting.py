@@ -44,8 +44,9 @@ class Targeting:
         return await self._identify(seen)
 
     async def _analyze(self) -> list[Seen]:
-        functions = self._functions()
-        figures = await self._workshop.control.figures.of_many(
+        functions, control = self._functions(), self._workshop.control
+        await self._workshop.functions.meter.write(control.figures)  # other fronts' lack their last second
+        figures = await control.figures.of_many(
             (function.spec.hash, function.spec.name) for function in functions
         )
         seen = [Seen(function, figures.get(_key(function), Tally())) for function in functions]

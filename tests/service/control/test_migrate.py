@@ -122,7 +122,7 @@ def test_the_version_is_that_of_the_last_step() -> None:
 async def test_a_newer_database(control: Control, made: dict[str, str]) -> None:
     """Is refused, by the command with one sentence, and stays as it is."""
     await run_sql(control, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - ours
-    with pytest.raises(ControlRefused, match=r"'9999'.*knows up to 0004"):
+    with pytest.raises(ControlRefused, match=r"'9999'.*knows up to 0005"):
         await prepare(Settings.from_env(made))
     process = migrating(made)
     _, said = process.communicate(timeout=PATIENCE)

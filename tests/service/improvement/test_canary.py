@@ -18,7 +18,7 @@ TERMS = Thresholds(calls=20, seconds=60.0, errors=0.01, slowdown=1.5)
     [
         (tally(400), tally(19), 1.0, "wait"),
         (tally(400), tally(20), 1.0, "promote"),
-        (tally(400), tally(20, run=0.014), 1.0, "promote"),
+        (tally(400), tally(20, run=0.012), 1.0, "promote"),
         (tally(400), tally(20, run=0.020), 1.0, "roll_back"),
         (tally(400, run=0.0001), tally(20, run=0.001), 1.0, "promote"),  # nobody notices a millisecond
         (tally(0), tally(20), 1.0, "promote"),  # there is nothing that it could be slower than
