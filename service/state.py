@@ -100,8 +100,7 @@ class ServiceState:
 
     async def changed(self) -> None:
         """The control database was changed here: every front of this node looks before its next request."""
-        if self.passage.watch is not None:
-            await self.passage.watch.changed()
+        await self.passage.changed()
 
     def settings_for(self, principal: Principal) -> Settings:
         """The settings as they are for this caller."""
@@ -152,6 +151,11 @@ def new_state(
     proofs = PROOFS if planning.line.expected else 0  # what no model writes needs no proof
     sessions = Sessions(_lent(settings, settings.session_workers + proofs), session_limits(settings))
     functions = _functions(settings, control)
+    improver = None
+    if control is not None:
+        examiner = Examiner(functions, settings.improve_calls)
+        terms = terms_of(settings)
+        improver = Improver(Workshop(control, functions, planning, pool, examiner, terms, passage.changed))
     return ServiceState(
         settings,
         replace(settings, execute_policy="restricted"),
@@ -164,7 +168,7 @@ def new_state(
         _lookup(settings, planner, plans, planning, sessions.workers),
         passage,
         control,
-        None if control is None else _improver(settings, control, functions, planning, (pool, passage)),
+        improver,
     )
 
 
@@ -198,23 +202,6 @@ def _functions(settings: Settings, control: Control | None) -> Functions:
         settings.max_exec_ms / 1000,
         settings.max_code_bytes,
     )
-
-
-def _improver(
-    settings: Settings,
-    control: Control,
-    functions: Functions,
-    planning: Planning,
-    front: tuple[Pool, Passage],
-) -> Improver:
-    pool, passage = front
-
-    async def changed() -> None:
-        if passage.watch is not None:
-            await passage.watch.changed()
-
-    examiner = Examiner(functions, settings.improve_calls)
-    return Improver(Workshop(control, functions, planning, pool, examiner, terms_of(settings), changed))
 
 
 def _lent(settings: Settings, workers: int) -> Pool:

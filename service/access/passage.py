@@ -45,6 +45,11 @@ class Passage:
         self.watch: Watcher | None = None
         self._denials = denials
 
+    async def changed(self) -> None:
+        """The control database was changed here: every front of this node looks before its next request."""
+        if self.watch is not None:
+            await self.watch.changed()
+
     async def through(self, app: ASGIApp, needs: Need, scope: Scope, receive: Receive, send: Send) -> None:
         """Have ``app`` answer, if the caller may ask."""
         client = scope["client"]

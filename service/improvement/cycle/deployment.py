@@ -99,17 +99,23 @@ class Deployment:
         except NotFound as error:
             await self._superseded(error.detail)
             return True
-        if function.version == watched.version:
-            await self._over("promote", watched, _PROMOTED)
-            return True
         if function.canary is None or function.canary.version != watched.version:
-            await self._superseded("its canary was ended, or another took its place")
+            await self._without_canary(function, watched, decision)
             return True
         seen = await self._seen(function, watched)
         judged = _BY_HAND[decision] if decision is not None else self._judged(watched, seen)
         if judged.action != "wait":
             await self._settle(watched, judged, seen)
         return judged.action != "wait"
+
+    async def _without_canary(self, function: Function, watched: Watched, decision: Decision | None) -> None:
+        """Others have ended it, or whoever worked on this run did and could not say so any more."""
+        if function.version == watched.version:
+            await self._over("promote", watched, _PROMOTED)
+        elif function.canary is None and decision == "roll_back":
+            await self._over("rollback", watched, self._logbook.run.reason)
+        else:
+            await self._superseded("its canary was ended, or another took its place")
 
     async def _seen(self, function: Function, watched: Watched) -> Seen:
         tallies = await self._workshop.control.figures.of(*self._target)
@@ -125,7 +131,7 @@ class Deployment:
     async def _settle(self, watched: Watched, judged: Judged, seen: Seen) -> None:
         promotes = judged.action == "promote"
         summary = {"reason": judged.why, "live": tally_view(seen.live), "canary": tally_view(seen.canary)}
-        await self._logbook.step("monitor", judged.action, summary)
+        await self._logbook.step("monitor", judged.action, summary, reason=judged.why, decision=judged.action)
         registry = self._workshop.control.functions
         try:
             await registry.settle(*self._target, self._by, watched.version, promote=promotes)

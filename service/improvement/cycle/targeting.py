@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.errors import Conflict
@@ -11,12 +12,15 @@ from service.functions.values import Function
 from service.improvement.cycle.logbook import Logbook
 from service.improvement.cycle.ranking import Ranked, Seen, rank, seen_view
 from service.improvement.cycle.workshop import Workshop
-from service.improvement.runs.values import Name
+from service.improvement.runs.store import MAX_LIST
+from service.improvement.runs.values import Name, Run
 from service.improvement.trial.samples import choose
 from service.improvement.trial.values import Samples
 
 _SHOWN = 20
-_TRIED = 10  # functions whose recorded calls are looked at
+_LOOKED_AT = 10  # functions whose recorded calls are looked at
+_IN_VAIN = ("refused", "rolled_back")
+_ASKED_FOR = "it was asked for; nobody has called it"
 _NOBODY = (
     "no function has recorded calls and figures; switch recording on "
     "(PUT /self-improve/recording/HASH/NAME), and have it called"
@@ -70,11 +74,11 @@ class Targeting:
         order = self._logbook.run.order
         ranked = rank(seen, order.goal)
         if order.target is not None and not ranked:
-            ranked = [_asked_for(each) for each in seen]
-        busy = await self._workshop.control.runs.targets() if order.target is None else frozenset()
+            ranked = [Ranked(each.function, order.goal or "latency", 0.0, _ASKED_FOR) for each in seen]
+        tried = await self._tried() if order.target is None else {}
         passed: list[dict[str, object]] = []
-        for each in ranked[:_TRIED]:
-            target = await self._usable(each, busy, passed)
+        for each in ranked[:_LOOKED_AT]:
+            target = await self._usable(each, tried, passed)
             if target is not None and await self._claimed(target, ranked, passed):
                 return target
         reason = str(passed[0]["why"]) if passed else _NOBODY
@@ -83,16 +87,24 @@ class Targeting:
         )
         return None
 
+    async def _tried(self) -> dict[Name, Run]:
+        """The last run of each function, of the last ones that were."""
+        runs = await self._workshop.control.runs.list(MAX_LIST)
+        return {run.target: run for run in reversed(runs) if run.target and run.id != self._logbook.run.id}
+
     async def _usable(
-        self, ranked: Ranked, busy: frozenset[Name], passed: list[dict[str, object]]
+        self, ranked: Ranked, tried: Mapping[Name, Run], passed: list[dict[str, object]]
     ) -> Target | None:
-        """Unless it is improved already, has a canary, or too few calls."""
+        """Unless it is improved already, was in vain, has a canary, or too few calls."""
         function, least = ranked.function, self._workshop.terms.least_calls
         spec = function.spec
         samples = await self._samples(function)
         count = len(samples.shown) + len(samples.held_back)
-        if (spec.hash, spec.name) in busy:
-            why = "another run improves it"
+        last = tried.get((spec.hash, spec.name))
+        if last is not None and (
+            last.is_active or (last.status in _IN_VAIN and last.live == function.digest)
+        ):
+            why = f"the run {last.id} of this very version is {last.status}; name it as target to try again"
         elif function.canary is not None:
             why = f"version {function.canary.version} is its canary; end that first"
         elif count < least:
@@ -132,16 +144,19 @@ class Targeting:
         name = spec.hash, spec.name
         try:
             await self._logbook.step(
-                "identify", "found", summary, more, target=name, goal=target.ranked.goal, reason=why
+                "identify",
+                "found",
+                summary,
+                more,
+                target=name,
+                goal=target.ranked.goal,
+                reason=why,
+                live=function.digest,
             )
         except Conflict as error:
             passed.append({"visible_pixel_hash": name[0], "function_name": name[1], "why": error.detail})
             return False
         return True
-
-
-def _asked_for(seen: Seen) -> Ranked:
-    return Ranked(seen.function, "latency", 0.0, "it was asked for; nobody has called it")
 
 
 def _key(function: Function) -> VersionKey:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from service.access.passage import actor_of
 from service.http.body import has_body, read_json_text
 from service.http.paging import read_page
+from service.improvement.runs.events import MEDIA_TYPE
 from service.improvement.runs.request import Usual, parse_order, parse_verdict
 from service.improvement.runs.store import MAX_LIST
 from service.improvement.runs.view import run_view, whole_view
@@ -53,6 +54,8 @@ async def follow_run(request: Request) -> Response:
     """GET /self-improve/runs/RUN/events."""
     state = state_of(request)
     run = await state.control.runs.get(request.path_params["run"])
+    if request.method == "HEAD":
+        return Response(media_type=MEDIA_TYPE)
     return state.streams.open(state.control.runs, run.id, _last_event(request))
 
 

@@ -20,6 +20,7 @@ from service.improvement.runs.store import RunStore
 from service.improvement.runs.values import KeptStep, Run
 from service.improvement.runs.view import run_view, step_view
 
+MEDIA_TYPE: Final = "text/event-stream"
 MAX_STREAMS: Final = 32
 _LOOK: Final = 0.25  # seconds
 _HEARTBEAT: Final = 15.0  # seconds without an event, after which proxies are told that there is somebody
@@ -37,9 +38,7 @@ class RunStreams:
         """The steps of this run with a number above ``after``, until it ends. Overloaded."""
         if self._count >= MAX_STREAMS:
             raise Overloaded(f"{self._count} streams of runs are open on this front already")
-        return StreamingResponse(
-            self._counted(store, run, after), media_type="text/event-stream", headers=_HEADERS
-        )
+        return StreamingResponse(self._counted(store, run, after), media_type=MEDIA_TYPE, headers=_HEADERS)
 
     def close(self) -> None:
         """From now on every stream ends at once."""

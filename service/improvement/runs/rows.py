@@ -20,7 +20,12 @@ _PLAIN: Final = (
 def row_of(run: Run) -> dict[str, Any]:
     """Values by column."""
     contract, name = run.target or (None, None)
-    detail = {"order": asdict(run.order), "chosen": run.chosen, "watched": _watched_json(run.watched)}
+    detail = {
+        "order": asdict(run.order),
+        "live": run.live,
+        "chosen": run.chosen,
+        "watched": _watched_json(run.watched),
+    }
     return {
         **{column: getattr(run, column) for column in _PLAIN},
         "hash": contract,
@@ -37,6 +42,7 @@ def run_of(row: RowMapping) -> Run:
     target = order.pop("target")
     return Run(
         order=Order(**order, target=None if target is None else tuple(target)),
+        live=detail["live"],
         target=None if row["hash"] is None else (row["hash"], row["name"]),
         chosen=None if chosen is None else Chosen(**chosen),
         watched=None if watched is None else _watched_of(watched),

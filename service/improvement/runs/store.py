@@ -26,7 +26,7 @@ from service.control.tables import RUN_STEPS as STEPS
 from service.control.tables import RUNS
 from service.errors import Conflict, NotFound
 from service.improvement.runs.rows import row_of, run_of, step_of
-from service.improvement.runs.values import KeptStep, Name, Order, Run, Stage, Step
+from service.improvement.runs.values import KeptStep, Order, Run, Stage, Step
 
 LEASE: Final = 5.0
 """Seconds for which a run is held."""
@@ -119,12 +119,6 @@ class RunStore:
             rows = (await connection.execute(taking)).mappings().all()
         return tuple(run_of(row) for row in rows)
 
-    async def targets(self) -> frozenset[Name]:
-        """Of the runs that are active."""
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(select(RUNS.c.hash, RUNS.c.name).where(_ACTIVE))).all()
-        return frozenset((contract, name) for contract, name in rows if contract is not None)
-
     async def last_automatic(self) -> float | None:
         """When the last run began that nobody asked for."""
         query = select(func.max(RUNS.c.created)).where(RUNS.c.automatic == true())
@@ -174,7 +168,7 @@ async def _record(connection: AsyncConnection, run: Run, step: Step) -> None:
         raise RunLost(run.id)
     if row.hash is None:
         await _check_target(connection, run)
-    values = {**row_of(run), "decision": row.decision}
+    values = {**row_of(run), "decision": row.decision or run.decision}
     del values["lease"]  # which is renewed beside this
     await connection.execute(update(RUNS).where(kept).values(values))
     await _add_step(connection, run.id, step)

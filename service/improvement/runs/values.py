@@ -67,9 +67,9 @@ class Watched:
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run as it is now. ``by``: Principal.name of who began it. ``reason``: one sentence on why it is
-    where it is, "" where there is nothing to say. ``tokens`` of models, ``cost`` in US dollars where it is
-    known. ``decision``: what a person wants of a run that is being watched. Times in seconds since the epoch;
-    ``holder`` works on it until ``lease``."""
+    where it is, "" where there is nothing to say. ``live``: the digest of the version that it found.
+    ``tokens`` of models, ``cost`` in US dollars where it is known. ``decision``: what is to become of a run
+    that is being watched. Times in seconds since the epoch; ``holder`` works on it until ``lease``."""
 
     id: str
     by: str
@@ -78,6 +78,7 @@ class Run:
     reason: str = ""
     target: Name | None = None
     goal: Goal | None = None
+    live: str | None = None
     automatic: bool = False
     tokens: int = 0
     cost: float | None = 0.0
