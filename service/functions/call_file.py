@@ -59,9 +59,9 @@ def made(root: Path, contract: str, pages: int) -> Iterator[sqlite3.Connection]:
     refused."""
     root.mkdir(mode=_OWN_DIRECTORY, parents=True, exist_ok=True)
     path = _place(root, contract, make=True)
-    is_new = not _is_there(path)
+    _is_there(path)  # and no link, or another thing
     with _connected(path) as connection:
-        if is_new:
+        if stat.S_IMODE(path.stat().st_mode) != _OWN_FILE:
             path.chmod(_OWN_FILE)  # before there is anything in it; SQLite gives its journal the same mode
         connection.execute(f"PRAGMA max_page_count = {pages}")
         if not _version(connection):

@@ -63,6 +63,11 @@ class Host:
         self._mounted = mounted
 
     @property
+    def data(self) -> Path:
+        """LARS_DATA_ROOT."""
+        return self._log.parent / "data"
+
+    @property
     def log(self) -> str:
         """All that it has written."""
         return self._log.read_text("utf-8")

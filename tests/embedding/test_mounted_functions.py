@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from service.functions.call_store import CallStore
 from tests.embedding.hosting import HASH, KEYED, STARLETTE, Host, documented, hosted
 from tests.supervisor.serving import wait_until
 
@@ -34,6 +35,16 @@ def test_a_function_answers_below_the_mount(host: Host, path: str) -> None:
 
 def test_a_function_takes_a_body(host: Host) -> None:
     assert host.ask("POST", ADD, json={"a": 4, "b": 5}).json() == 9
+
+
+def test_calls_are_recorded(host: Host) -> None:
+    """And written, though nobody asks for them."""
+    path, store = f"/self-improve/recording/{HASH}/add", CallStore(host.data)
+    assert host.ask("PUT", path, headers=KEYED).status_code == 200
+    assert host.ask("GET", ADD, params={"a": "4"}).json() == 5
+    wait_until(lambda: store.kept(HASH, "add").calls == 1, "it is written", 5)
+    assert host.ask("DELETE", path, headers=KEYED).status_code == 200
+    assert store.kept(HASH, "add").calls == 0
 
 
 def test_what_is_loaded_is_listed_and_unloaded(host: Host) -> None:

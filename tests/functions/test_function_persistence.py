@@ -6,11 +6,15 @@ import os
 import shutil
 import signal
 import sqlite3
+import time
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
+from service.functions.call_store import CallStore
+from service.functions.sources import digest_of
 from tests.access.keyed import with_key
 from tests.functions.api import ADD, STARGATE, hash_of, load_body, own_path
 from tests.improvement.improving import body_of
@@ -20,6 +24,7 @@ from tests.supervisor.serving import Service, serving, wait_until
 HASH, GONE = hash_of(__name__), hash_of(f"{__name__} gone")
 SETTINGS = {"STARGATE_API_KEY": STARGATE, "LARS_FRONTS": "1", "LARS_ZYGOTES": "1", "LARS_POOL_SIZE": "1"}
 IMPROVED = "/improved/agent/other"
+RECORDING = f"/self-improve/recording/{GONE}/other"
 CHANGES = ("a + b", "a * b", "a - b")
 
 
@@ -44,10 +49,21 @@ def load_all(client: httpx.Client) -> None:
     write(client, "POST", "/load-function", load_body(GONE, "add"))
     write(client, "DELETE", f"/unload-function/{GONE}/add")
     write(client, "POST", "/self-improve/load", body_of(GONE, "other", "agent"))
+    write(client, "PUT", RECORDING, {"max_calls": 1})
+    write(client, "GET", IMPROVED)
+    assert recorded(client)["recorded"]["calls"] == 1
+
+
+def recorded(client: httpx.Client) -> dict[str, Any]:
+    """What is kept of the improvement's calls."""
+    found: dict[str, Any] = client.get(RECORDING, headers=with_key(STARGATE)).json()
+    return found
 
 
 def told(client: httpx.Client) -> list[object]:
     """The list, that of improvements, and what calls of every version and every path answer."""
+    kept = recorded(client)
+    assert (kept["recording"], kept["recorded"]["calls"]) == ({"sample_percent": 100, "max_calls": 1}, 1)
     answers = [client.get("/list-functions"), client.get(f"/_/functions/{HASH}/add/versions")]
     improvements = client.get("/self-improve/status").json()["agent_improvements"]
     assert [each["endpoint_path"] for each in improvements] == [IMPROVED]
@@ -93,7 +109,11 @@ def test_functions_outlive_the_service(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "data" / "uploads")
     with serving(tmp_path, **SETTINGS) as service, httpx.Client(base_url=service.url) as client:
         after_a_kill = told(client)
+        before_the_last = time.time()
+        assert client.get(IMPROVED).json() == "other"
         assert service.stop() == 0
+    (call,) = CallStore(tmp_path / "data").calls(GONE, "other", digest_of(ADD.encode()))
+    assert (call.time > before_the_last, call.value) == (True, b'"other"')
     with serving(tmp_path, **SETTINGS) as service, httpx.Client(base_url=service.url) as client:
         after_a_stop = told(client)
         move_by_hand(tmp_path / "data" / "control.db", "/health")

@@ -19,6 +19,9 @@ REQUESTS: tuple[tuple[str, str, str, Any], ...] = (
     ("functions:call", "POST", PATH, {"a": 1}),
     ("functions:write", "POST", "/self-improve/load", body_of(HASH, "keyed")),
     ("functions:write", "POST", f"/self-improve/rollback/{HASH}/keyed", {"version": 1}),
+    ("functions:write", "PUT", f"/self-improve/recording/{HASH}/keyed", {}),
+    ("functions:write", "GET", f"/self-improve/recording/{HASH}/keyed", None),
+    ("functions:write", "DELETE", f"/self-improve/recording/{HASH}/keyed", None),
     ("functions:write", "DELETE", f"/self-improve/unload/{HASH}/keyed", None),
 )
 SCOPES = ("functions:read", "functions:call", "functions:write")

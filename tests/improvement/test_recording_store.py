@@ -173,6 +173,16 @@ def test_it_is_recorded_again(tmp_path: Path) -> None:
     assert times(store) == [1.0]
 
 
+def test_there_is_no_room(tmp_path: Path) -> None:
+    """All of a batch is kept, or nothing of it, and what was there before."""
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        CallStore(tmp_path, 2 * PAGE).add(HASH, {"f": batch([call(0.0)])})
+    CallStore(tmp_path).add(HASH, {"f": batch([call(1.0)])})
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        CallStore(tmp_path, 10 * PAGE).add(HASH, {"g": batch([call(2.0), call(3.0, 60_000)])})
+    assert [times(CallStore(tmp_path), name) for name in NAMES] == [[1.0], [], []]
+
+
 def foreign(file: Path) -> None:
     file.write_bytes(b"what somebody wrote here" * 1000)
 
@@ -249,8 +259,8 @@ def test_memory_is_bounded(sizes: list[tuple[str, int]], most: int) -> None:
         assert len(found) <= most
         assert kept.too_long == sum(own == name and size > MAX_CALL for own, size in sizes)
     for number in range(60):  # it has room for as much as at first
-        pending.note(FUNCTION, Recording(100, 5), call(number, 40_000))
-    assert len(pending.take(HASH, {"f": Recording(100, 5)})["f"].calls) == 5
+        pending.note(FUNCTION, Recording(100, 60), call(number, 40_000))
+    assert len(pending.take(HASH, {"f": Recording(100, 60)})["f"].calls) == 7
 
 
 @pytest.fixture(scope="module")
