@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -35,7 +34,7 @@ from tests.service.control.made import BY
 from tests.support import default_spec
 
 NAME = "f"
-SETTINGS = {"LARS_MAX_EXEC_MS": "1500", "LARS_MEMORY": "128m"}
+SETTINGS = {"LARS_MAX_EXEC_MS": "800", "LARS_MEMORY": "128m"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Trials:
         return (await self.control.functions.load(spec, source, signature, BY)).function
 
     async def record(
-        self, text: str, arguments: Iterable[Any], seconds: float = 1.5
+        self, text: str, arguments: Iterable[Any], seconds: float = 0.8
     ) -> tuple[RecordedCall, ...]:
         """Calls of this text with these JSON objects, as its contract's worker answers them."""
         function = await self.load(text)
@@ -110,8 +109,3 @@ async def trials(root: Path) -> AsyncIterator[Trials]:
 def numbered(count: int) -> list[dict[str, int]]:
     """Arguments ``x``, from 0."""
     return [{"x": number} for number in range(count)]
-
-
-def run(work: Any) -> Any:
-    """For trying by hand."""
-    return asyncio.run(work)

@@ -27,7 +27,7 @@ from service.improvement.trial.verdict import Counts, decide, fault_of, is_unrep
 from service.pool.job import Spent
 
 SECONDS: Final = 60.0
-"""For one examination, as long as workers come."""
+"""For one examination."""
 
 _REPLAY_SECONDS = 40.0  # of recorded time, for the passes that must be
 _PASSES = 4  # two of each version

@@ -13,6 +13,7 @@ from service.improvement.trial.replies import MAX_ANSWER, PROCESS_ENDED, TIMED_O
 from service.pool.dialogue import NotTaken
 from service.pool.job import Spent
 
+_WAIT = 10.0  # seconds for a worker to come
 _BEGINNING = 1000  # bytes kept of an answer that is too long
 _LATE = Reply("timeout", error=TIMED_OUT)
 _ENDED = Reply("ended", error=PROCESS_ENDED)
@@ -47,7 +48,7 @@ class Replayer:
         self, module: Module, asked: Sequence[Question], end: float, spent: Spent
     ) -> list[Reply]:
         """At least one reply. The import takes nothing of the first call's time."""
-        async with self._contracts.trial(end) as worker:
+        async with self._contracts.trial(time.monotonic() + _WAIT) as worker:
             early = await self._import(worker, module, end, spent)
             if early is not None:
                 return [early]
