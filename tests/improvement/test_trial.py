@@ -226,13 +226,19 @@ async def test_what_answers_otherwise_each_time_is_unrepeatable(place: Trials, t
 
 
 async def test_cases_are_measured_by_the_live_version(place: Trials) -> None:
-    """Those that it does not take or finish are left out, whatever the model expects."""
-    live = "def f(x: int) -> int:\n    while x == 99: pass\n    return abs(x)"
+    """Those that it does not take, repeat or finish are left out, whatever the model expects."""
+    live = "import random\ndef f(x: int) -> float:\n    while x == 99: pass\n    return random.random() if x == 50 else abs(x)"
     calls = await place.record(live, numbered(6))
-    cases = [Case(b'{"y": 1}', b"1"), Case(b"[", b"1"), Case(b'{"x": -3}', b"-3"), Case(b'{"x": 99}', b"1")]
-    evidence = await place.examine(live, "def f(x: int) -> int:\n    return x", calls, cases=cases)
+    cases = [
+        Case(b'{"y": 1}', b"1"),
+        Case(b"[", b"1"),
+        Case(b'{"x": 50}'),
+        Case(b'{"x": -3}', b"-3"),
+        Case(b'{"x": 99}', b"1"),
+    ]
+    evidence = await place.examine(live, "def f(x: int) -> float:\n    return x", calls, cases=cases)
     assert (evidence.verdict, evidence.facts["cases"]) == (
-        "case_differs", {"given": 4, "compared": 1, "differing": 1},
+        "case_differs", {"given": 5, "compared": 1, "differing": 1},
     )  # fmt: skip
     assert 'The case {"x": -3} gives -3, expected 3.' in evidence.problem
 
