@@ -34,6 +34,7 @@ TASKS: Final = frozenset(get_args(Task))
 # text that is changed has a new number.
 PROMPT_VERSIONS: Final[Mapping[str, str]] = {"plan": "1", "generate": "1", "review": "1", "improve": "1"}
 PING: Final = b"ping"  # from the supervisor to the planner, which says that it is alive
+RETIRE: Final = b"retire"  # the same: another planner has its place
 MAX_MESSAGE_BYTES: Final = 4 << 20
 MAX_CODE: Final = 256 * 1024  # characters of a program that a model has written
 # Why there is no output. What each is over HTTP is in service/errors/kinds.py.

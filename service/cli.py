@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _environ(options: argparse.Namespace) -> dict[str, str]:
     """The real environment over the file's variables; the command line over both."""
     environ = {**load_env_file(options.env_file), **os.environ} if options.env_file else dict(os.environ)
-    for name in ("host", "port", "fronts"):
+    for name in ("host", "port", "fd", "fronts"):
         value = getattr(options, name, None)
         if value is not None:
             environ[f"LARS_{name.upper()}"] = value

@@ -1,15 +1,14 @@
 """One front: ``python -m service.front LISTENER CONTROL SECRETS COUNTERS BULLETIN``, started by the
 supervisor with these descriptors.
 
-It serves HTTP on the socket it inherited and meets zygotes as the supervisor introduces them. It ends with
-SIGTERM, with the supervisor's end of the control socket, and with the supervisor itself.
+It serves HTTP on the socket it inherited and meets zygotes as the supervisor introduces them. It ends when it
+is told to, with SIGTERM, with the supervisor's end of the control socket, and with the supervisor itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import math
 import os
 import signal
 import socket
@@ -23,11 +22,14 @@ from service.access.opening import is_loopback
 from service.app import create_app
 from service.handover import take
 from service.http.connections import Connections
+from service.http.leaving import LeavingProtocol
 from service.http.limits import Limits
 from service.http.protocol import bounded
 from service.http.proxies import behind
 from service.introduction import Introduction
+from service.listen import reach_of
 from service.pool.pool import PoolSize
+from service.server import Server
 from service.sessions.expiry import Expiry
 from service.settings import Settings
 from service.standing import Place, standing_state
@@ -36,30 +38,6 @@ from service.supervisor.kernel import die_with_parent
 from service.telemetry.logs import configure_logging
 
 _KEEP_ALIVE_SECONDS = 75
-_LAST_ANSWERS = 1  # seconds to tell the callers who were cut off
-
-
-class Server(uvicorn.Server):
-    """One that answers the requests still running when their time is up, instead of dropping them."""
-
-    def __init__(self, config: uvicorn.Config, state: ServiceState, patience: float) -> None:
-        super().__init__(config)
-        self._state = state
-        self._patience = patience
-
-    def stop(self, *_: object) -> None:
-        """A signal handler. It stands before uvicorn's own and after: uvicorn raises the signal again when it
-        is done, which by default would end the process with its log lines and descriptors unattended."""
-        self.should_exit = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept nothing more; after ``patience`` seconds end what still runs."""
-        self._state.streams.close()
-        end = asyncio.get_running_loop().call_later(self._patience, self._state.cut_off)
-        try:
-            await super().shutdown(sockets)
-        finally:
-            end.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +53,18 @@ class Inherited:
 
 async def serve(settings: Settings, inherited: Inherited) -> None:
     """Serve until told to stop."""
-    local = is_loopback(inherited.listener.getsockname()[0])
-    place = Place(local, inherited.bulletin, inherited.counters)
+    place = Place(is_loopback(reach_of(inherited.listener)), inherited.bulletin, inherited.counters)
     size = PoolSize(settings.pool_size, settings.max_workers, settings.queue_size)
     async with standing_state(settings, place, size) as state:
         await _answer(settings, inherited, state)
 
 
 async def _answer(settings: Settings, inherited: Inherited, state: ServiceState) -> None:
+    everyone = Connections(Limits.of(settings))
     config = uvicorn.Config(
         behind(settings.trusted_proxies, create_app(state)),
         loop="uvloop",
-        http=bounded(Connections(Limits.of(settings))),
+        http=bounded(everyone, LeavingProtocol),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -95,12 +73,13 @@ async def _answer(settings: Settings, inherited: Inherited, state: ServiceState)
         proxy_headers=False,
         forwarded_allow_ips=[],  # else uvicorn reads a variable of its own
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds) + _LAST_ANSWERS,
     )
-    server = Server(config, state, settings.shutdown_seconds)
+    local = is_loopback(reach_of(inherited.listener))
+    server = Server(config, state, everyone, local=local)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, server.stop)
-    Introduction(inherited.control, state, server.stop).attach()
+        signal.signal(number, server.handle_exit)  # also when uvicorn has put back what stood before
+    orders = {"drain": server.drain, "leave": server.leave, "cut": server.cut}
+    Introduction(inherited.control, state, server.drain, orders).attach()
     gc.collect()
     gc.freeze()  # what a front is made of is never garbage: no collection need look at it again
     expiry = asyncio.create_task(Expiry(state.sessions, settings).run())

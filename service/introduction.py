@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 import orjson
 
@@ -17,12 +19,22 @@ from service.pool.channel import Channel
 from service.state import ServiceState
 from service.supervisor.guest import MESSAGE_BYTES
 
+_NO_ORDERS: Final[Mapping[str, Callable[[], None]]] = MappingProxyType({})
+
 
 class Introduction:
-    """``on_end`` is called when the other end is gone. ``why``: its last word, where it had one."""
+    """``on_end`` is called when the other end is gone. ``orders``: what is done when it is told.
+    ``why``: its last word, where it had one."""
 
-    def __init__(self, control: socket.socket, state: ServiceState, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        state: ServiceState,
+        on_end: Callable[[], None],
+        orders: Mapping[str, Callable[[], None]] = _NO_ORDERS,
+    ) -> None:
         self.why: str | None = None
+        self._orders = orders
         self._control = control
         self._state = state
         self._on_end = on_end
@@ -64,7 +76,11 @@ class Introduction:
             self._end()
             return
         body = orjson.loads(message)
-        if body["t"] == "zygote":
+        if body["t"] == "ping":
+            self._say({"t": "alive"})
+        elif body["t"] in self._orders:
+            self._orders[body["t"]]()
+        elif body["t"] == "zygote":
             self._meet(body, [socket.socket(fileno=descriptor) for descriptor in descriptors])
         elif body["t"] == "retire":
             self._state.pool.retire(body["id"])

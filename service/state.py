@@ -64,6 +64,13 @@ class Sandbox:
     modules: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class Phase:
+    """``draining``: the service ends, and asks to be sent nothing more."""
+
+    draining: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceState:
     """Settings of this front, and what it owns."""
@@ -82,6 +89,7 @@ class ServiceState:
     opened_improver: Improver | None = None
     streams: RunStreams = field(default_factory=RunStreams)
     sandbox: Sandbox = field(default_factory=Sandbox)
+    phase: Phase = field(default_factory=Phase)
     document: LiveDocument = field(default_factory=LiveDocument)
 
     @property

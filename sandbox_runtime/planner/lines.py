@@ -11,7 +11,7 @@ from typing import Final, cast
 import orjson
 
 from sandbox_runtime import wire
-from sandbox_runtime.planning import MAX_MESSAGE_BYTES, PING, Answer, Ask, Failure
+from sandbox_runtime.planning import MAX_MESSAGE_BYTES, PING, RETIRE, Answer, Ask, Failure
 
 _HEARD: Final[Mapping[wire.Kind, int]] = {wire.Kind.ASK: MAX_MESSAGE_BYTES, wire.Kind.FORGET: 256}
 _FRONT: Final = b"front"
@@ -21,12 +21,14 @@ Answering = Callable[[Ask], Awaitable[Answer]]
 
 
 class Control:
-    """``ended`` is set when the supervisor has gone."""
+    """``ended`` is set when the supervisor has gone, or when another planner has this one's place and no
+    front has anything more to ask here."""
 
     def __init__(self, control: socket.socket, answering: Answering) -> None:
         self.ended = asyncio.Event()
         self._control = control
         self._answering = answering
+        self._retired = False
         self._lines: set[Line] = set()
         self._opening: set[asyncio.Task[None]] = set()
         control.setblocking(False)
@@ -52,6 +54,9 @@ class Control:
         if message == PING:
             with contextlib.suppress(OSError):  # it does not read, or it has gone, which is heard next
                 tell(self._control, {"t": "alive"})
+        if message == RETIRE:
+            self._retired = True
+            self._end_if_finished()
         if not message:
             asyncio.get_running_loop().remove_reader(self._control)
             self.ended.set()
@@ -66,9 +71,17 @@ class Control:
 
     async def _serve(self, end: socket.socket) -> None:
         end.setblocking(False)
-        line = Line(self._answering, self._lines.discard)
+        line = Line(self._answering, self._lost)
         self._lines.add(line)
         await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=end)
+
+    def _lost(self, line: Line) -> None:
+        self._lines.discard(line)
+        self._end_if_finished()
+
+    def _end_if_finished(self) -> None:
+        if self._retired and not self._lines and not self._opening:
+            self.ended.set()
 
 
 class Line(asyncio.Protocol):

@@ -26,11 +26,26 @@ class Prepared:
 def prepare_in_child(environ: Mapping[str, str], secrets: int) -> Prepared:
     """Have ``service.access.prepare_child`` do it. ``secrets``: a descriptor of the settings that are secret
     (``service.handover``). ControlRefused."""
-    command = [sys.executable, "-m", "service.access.prepare_child", str(secrets)]
     done = subprocess.run(
-        command, env=dict(environ), pass_fds=(secrets,), capture_output=True, text=True, check=False
+        _command(secrets), env=dict(environ), pass_fds=(secrets,), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         said = done.stderr.strip() or f"the child ended with exit code {done.returncode}"
         raise ControlRefused(said.removeprefix("lars: "))
     return Prepared(**orjson.loads(done.stdout))
+
+
+def preparing(environ: Mapping[str, str], secrets: int) -> subprocess.Popen[bytes]:
+    """The same child, begun; what is wrong it says on our standard error. OSError."""
+    return subprocess.Popen(
+        _command(secrets),
+        env=dict(environ),
+        pass_fds=(secrets,),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        process_group=0,  # what a terminal sends is for the supervisor
+    )
+
+
+def _command(secrets: int) -> list[str]:
+    return [sys.executable, "-m", "service.access.prepare_child", str(secrets)]

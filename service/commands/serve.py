@@ -7,22 +7,26 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from service.access.opening import check_opening
-from service.access.prepare import Prepared, prepare_in_child
+from service.access.prepare import Prepared, prepare_in_child, preparing
 from service.commands.options import Commands, Environ, finish
 from service.control.bulletin import create_bulletin
 from service.handover import hand_over, without_secrets
 from service.limits.shared_table import create_shared
-from service.listen import listen, url_of
+from service.listen import VARIABLES as SOCKET_VARIABLES
+from service.listen import Address, curl_of, open_listener, reach_of, url_of
 from service.planner_spec import beyond_hosts, planner_spec
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
 from service.supervisor.kernel import forbid_core_dumps
+from service.supervisor.notify import VARIABLES as MANAGER_VARIABLES
+from service.supervisor.notify import Notifier
 from service.supervisor.planner import PlannerSpec
 from service.supervisor.supervisor import Plan, Supervisor
 from service.supervisor.zygote import Hello
@@ -35,6 +39,7 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("serve", help="serve HTTP until SIGTERM or SIGINT")
     parser.add_argument("--host", help="address to listen on (LARS_HOST)")
     parser.add_argument("--port", help="port to listen on, 0 lets the kernel choose (LARS_PORT)")
+    parser.add_argument("--fd", help="serve the listening socket with this descriptor (LARS_FD)")
     parser.add_argument("--workers", dest="fronts", help="front processes (LARS_FRONTS)")
     finish(parser, call)
 
@@ -46,13 +51,14 @@ def call(settings: Settings, environ: Environ, _options: argparse.Namespace) -> 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> int:
     """Serve until told to stop; exit status 0."""
-    listener = listen(settings.host, settings.port)
+    listening = open_listener(Address(settings.host, settings.port, settings.fd), environ)
+    listener, notifier = listening.socket, Notifier(environ)
     secrets = hand_over(environ)
     # Told, because without the keys nobody could tell any more what the default is.
-    clean = without_secrets(environ) | {"LARS_DEFAULT_PROVIDER": settings.default_provider}
+    clean = _for_children(environ) | {"LARS_DEFAULT_PROVIDER": settings.default_provider}
     planner = planner_spec(settings, environ)
     prepared = prepare_in_child(clean, secrets)
-    is_open = check_opening(listener.getsockname()[0], has_keys=_has_keys(settings, prepared))
+    is_open = check_opening(reach_of(listener), has_keys=_has_keys(settings, prepared))
     forbid_core_dumps()
     plan = Plan(
         listener=listener,
@@ -62,21 +68,25 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         floor=settings.sandbox_floor,
         environ=clean,
         handed=(secrets, create_shared(settings.fronts), create_bulletin()),
-        shutdown=settings.shutdown_seconds,
+        drain=settings.drain_seconds,
         planner=planner,
+        own=listening.own,
+        notifier=notifier,
+        prepare=partial(preparing, clean, secrets),
     )
     notes = _model(planner) + _no_sessions(settings.data_root) + _no_keys(prepared)
-    announcement = Announcement(url_of(listener), is_open, notes)
+    announcement = Announcement(url_of(listener), curl_of(listener), is_open, notes)
     Supervisor(plan, announcement.make).run()
     return 0
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What an operator reads when the service stands. ``notes``: lines on the language model, and on what
-    there is not."""
+    """What an operator reads when the service stands. ``curl``: how it is asked, as options and URL.
+    ``notes``: lines on the language model, and on what there is not."""
 
     url: str
+    curl: str
     is_open: bool
     notes: str
 
@@ -88,12 +98,18 @@ class Announcement:
         sys.stdout.write(
             f"LARS is ready at {self.url}\n"
             f"  isolation in force: {layers}{missing}{self.notes}{_OPEN if self.is_open else ''}\n"
-            f"  try it: curl -s {self.url}/execute{key} -H 'Content-Type: application/json' "
+            f"  try it: curl {self.curl}/execute{key} -H 'Content-Type: application/json' "
             """-d '{"code": "print(6 * 7)"}'\n"""
         )
         sys.stdout.flush()
         if self.is_open:
             _log.warning("open_without_keys", reach="this machine", remedy="make a key with lars keys add")
+
+
+def _for_children(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without what is secret, and without what the service manager says to this process."""
+    ours = SOCKET_VARIABLES | MANAGER_VARIABLES
+    return {name: value for name, value in without_secrets(environ).items() if name not in ours}
 
 
 _OPEN = (

@@ -32,6 +32,7 @@ class Connections:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.leaving = False  # whether the front takes no more than it has
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
         self._open: set[Connection] = set()
         self._refused: set[Connection] = set()

@@ -22,7 +22,7 @@ from service.http.pace import Pace
 from service.http.refusal import refusal
 
 # How far the message that is coming in has come.
-_NOTHING, _HEAD, _BODY = range(3)
+_NOTHING, HEAD, _BODY = range(3)
 # Requests that may wait on one connection for the answers to those before them. One read can hold thousands.
 _PIPELINED = 16
 # A chunk of one byte takes six: so much of a chunked body beside its content is ordinary.
@@ -98,7 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # What the parser says. What is raised here comes back out of feed_data.
 
     def on_message_begin(self) -> None:
-        self._reading = _HEAD
+        self._reading = HEAD
         self._begun, self._came, self._hosts = 0.0, 0, 0
         super().on_message_begin()
         cast("Scope", self.scope)[CONNECTION] = self
@@ -190,7 +190,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.transport.abort()
         elif self._is_served():
             self._sweep_body(now)
-        elif self._reading == _HEAD:
+        elif self._reading == HEAD:
             if now - max(self._begun, self._since) > self._limits.header_seconds:
                 self._refuse(
                     RequestTimeout("head", self._limits.header_seconds, setting="LARS_HEADER_SECONDS")
@@ -244,7 +244,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._mixed:
             self._came += self._size
         limit = self._limits.header_bytes
-        if self._reading == _HEAD and self._came > limit:
+        if self._reading == HEAD and self._came > limit:
             self._broken(too_long(self.url, limit))
         elif self._reading == _BODY and self._came > limit + _FRAMING * self._content:
             self._broken(HeadersTooLarge("bytes of chunk extensions and trailers", limit))
@@ -277,9 +277,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write_eof()
 
 
-def bounded(everyone: Connections) -> type[BoundedProtocol]:
+def bounded(everyone: Connections, kind: type[BoundedProtocol] = BoundedProtocol) -> type[BoundedProtocol]:
     """The protocol of one front, for ``uvicorn.Config(http=...)``."""
-    return type("FrontProtocol", (BoundedProtocol,), {"everyone": everyone})
+    return type("FrontProtocol", (kind,), {"everyone": everyone})
 
 
 def _unacknowledged(transport: asyncio.Transport) -> int:

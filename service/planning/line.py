@@ -41,14 +41,15 @@ class Line:
         self._connected = asyncio.Event()
 
     async def connect(self, end: socket.socket, standing: Standing) -> None:
-        """From now on this one is asked. ``end`` becomes ours."""
+        """From now on this one is asked; what another has been asked, it may still answer. ``end`` becomes
+        ours."""
         end.setblocking(False)
         loop = asyncio.get_running_loop()
         _, protocol = await loop.create_unix_connection(lambda: _End(self._lost), sock=end)
         former, self._end, self.standing = self._end, protocol, standing
         self._connected.set()
         if former is not None:
-            former.close()
+            former.retire()
 
     async def ask(self, ask: Ask) -> Answer:
         """The answer; the number in ``ask`` does not matter. Whoever is cancelled is forgotten there too.
@@ -97,6 +98,7 @@ class _End(asyncio.Protocol):
         self._decoder = wire.Decoder(_AWAITED)
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._transport: asyncio.Transport | None = None
+        self._retired = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -120,6 +122,12 @@ class _End(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def retire(self) -> None:
+        """Close it when it has answered all that it was asked."""
+        self._retired = True
+        if not self._waiting:
+            self.close()
+
     async def ask(self, ask: Ask) -> Answer:
         if self._transport is None or self._transport.is_closing():
             raise _Lost
@@ -142,6 +150,8 @@ class _End(asyncio.Protocol):
         finally:
             if self._waiting.pop(ask.id, None) is not None and not _has_answer(future):
                 self._transport.write(wire.encode_json(wire.Kind.FORGET, {"id": ask.id}))
+            if self._retired and not self._waiting:
+                self.close()
 
     def _answered(self, answer: Answer) -> None:
         future = self._waiting.get(answer.id)  # None: its caller has gone

@@ -42,6 +42,7 @@ class Settings:
 
     host: str
     port: int
+    fd: int | None
     environment: Literal["production", "development"]
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["auto", "json", "console"]
@@ -60,7 +61,7 @@ class Settings:
     max_connections: int
     trusted_proxies: tuple[str, ...]
     sandbox_floor: tuple[Layer, ...]
-    shutdown_seconds: float
+    drain_seconds: float
     data_root: Path
     cors_origins: tuple[str, ...]
     database_url: Secret

@@ -59,6 +59,16 @@ def integer(low: int, high: int) -> Parser:
     return Parser(f"a whole number from {low} to {high}", read)
 
 
+def descriptor() -> Parser:
+    """The number of an open file that is none of the standard streams, or ``none``."""
+    number = integer(3, 1_048_575)
+
+    def read(text: str) -> object:
+        return None if text.lower() == NOTHING else number.read(text)
+
+    return Parser(f"{number.expects}; or {NOTHING}", read)
+
+
 def number(low: float, high: float) -> Parser:
     """A decimal number; no exponent, infinity or NaN."""
 

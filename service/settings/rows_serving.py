@@ -29,6 +29,14 @@ SERVING: tuple[Setting, ...] = (
         ("DYNAMIC_API_PORT",),
     ),
     Setting(
+        "LARS_FD",
+        "none",
+        "",
+        "Descriptor of a listening socket that the service inherits and serves, in place of LARS_HOST and "
+        "LARS_PORT.",
+        parsers.descriptor(),
+    ),
+    Setting(
         "LARS_ENVIRONMENT",
         "production",
         "",
@@ -140,11 +148,13 @@ SERVING: tuple[Setting, ...] = (
         parsers.layers(tuple(Layer)),
     ),
     Setting(
-        "LARS_SHUTDOWN_SECONDS",
+        "LARS_DRAIN_SECONDS",
         "10",
         "s",
-        "Time that requests in flight get to end when the service stops; then they are cut off.",
+        "Time that requests in flight get to end when the service stops, or one of its processes is "
+        "replaced; then they are cut off.",
         parsers.number(0, 3600),
+        ("LARS_SHUTDOWN_SECONDS",),
     ),
     Setting(
         "LARS_DATA_ROOT",

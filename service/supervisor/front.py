@@ -11,17 +11,26 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import orjson
 
 from service.supervisor.guest import Guest
+
+Order = Literal["drain", "leave", "cut"]
+_PING = orjson.dumps({"t": "ping"})
 
 
 class Front(Guest):
     """One front process. ``handed``: descriptors that it gets beside the listener and its channel to us.
+    ``unanswered``: pings since it was heard. ``leaving``: another has its place, and it ends by itself.
     OSError when it cannot be started."""
 
     def __init__(self, listener: socket.socket, environ: Mapping[str, str], handed: Sequence[int]) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         super().__init__(ours)
+        self.unanswered = 0
+        self.leaving = False
         try:
             with theirs:
                 self._process = _exec_front((listener.fileno(), theirs.fileno(), *handed), environ)
@@ -29,6 +38,21 @@ class Front(Guest):
             self.control.close()
             raise
         self.pid = self._process.pid
+
+    def order(self, what: Order) -> None:
+        """Have it do that (``service.server``). One that is only starting, or does not read, is ended."""
+        try:
+            if not self.said_hello:
+                raise ConnectionError("nobody listens there yet")
+            self.control.send(orjson.dumps({"t": what}))
+        except OSError:
+            self.signal(signal.SIGKILL)
+
+    def ping(self) -> None:
+        """Have it say that it is alive. One whose socket is full, or that is gone, will not."""
+        self.unanswered += 1
+        with contextlib.suppress(OSError):
+            self.control.send(_PING)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; it is our unreaped child, so the pid is its."""

@@ -1,4 +1,5 @@
-"""The set of fronts: start, introduce to zygotes and planner, replace when dead, give up when none starts."""
+"""The set of fronts: start, introduce to zygotes and planner, replace when dead, hung or asked to, give up
+when none starts."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -16,9 +18,15 @@ from service.supervisor.front import Front
 from service.supervisor.loop import Loop
 from service.supervisor.planner_keeper import PlannerKeeper
 from service.supervisor.restarts import Restarts
-from service.supervisor.zygotes import Zygotes
+from service.supervisor.zygotes import Then, Zygotes
 
 log = structlog.get_logger(__name__)
+PING_SECONDS = 2.0
+# One that is stopped, or whose loop hangs, keeps callers waiting: it is ended after some ten seconds, long
+# after anything that it may do in one go.
+_MOST_UNANSWERED = 5
+_PROOF_SECONDS = 30.0
+_LAST_WORDS = 3.0  # seconds for a front to answer and log what it cut off when the time was up
 
 
 class Listener(Protocol):
@@ -29,25 +37,43 @@ class Listener(Protocol):
     def on_hopeless(self, why: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How one more front is made, and how long one that leaves may take, in seconds."""
+
+    start: Callable[[], Front]
+    drain: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Heir:
+    """``former``: who leaves when this one has proved itself. ``then`` is told why it has not, or None."""
+
+    former: Front
+    then: Then
+
+
 class Fronts:
-    """All fronts of one service. ``start_front`` makes one more. ``planner``: None where there is none."""
+    """All fronts of one service. ``planner``: None where there is none."""
 
     def __init__(
         self,
         loop: Loop,
-        start_front: Callable[[], Front],
+        making: Making,
         zygotes: Zygotes,
         listener: Listener,
         planner: PlannerKeeper | None,
     ) -> None:
         self._loop = loop
-        self._start_front = start_front
+        self._making = making
         self._zygotes = zygotes
         self._listener = listener
         self._planner = planner
         self._restarts = Restarts()
         self._fronts: dict[int, Front] = {}
+        self._heirs: dict[int, _Heir] = {}
         self._stopped = False
+        loop.after(PING_SECONDS, self._ping)
 
     def __len__(self) -> int:
         return len(self._fronts)
@@ -57,12 +83,40 @@ class Fronts:
         if self._stopped:
             return
         try:
-            front = self._start_front()
+            self._launch()
         except OSError as error:
             self._failed(str(error))
+
+    def renew(self, former: Front, then: Then) -> None:
+        """Start another in the place of this one, which it keeps until that one has had a program run.
+        ``then`` is told why none has, or None."""
+        try:
+            front = self._launch()
+        except OSError as error:
+            then(str(error))
             return
-        self._fronts[front.pid] = front
-        self._loop.watch(front.control, partial(self._hear, front))
+        self._heirs[front.pid] = _Heir(former, then)
+        self._loop.after(_PROOF_SECONDS, partial(self._unproved, front))
+
+    @property
+    def serving(self) -> list[Front]:
+        """Those that take new callers."""
+        return [front for front in self._fronts.values() if front.said_hello and not front.leaving]
+
+    @property
+    def present(self) -> list[Front]:
+        """Those that are not leaving: serving, or on their way to it."""
+        return [front for front in self._fronts.values() if not front.leaving]
+
+    @property
+    def leaving(self) -> int:
+        """How many have a successor and have not ended yet."""
+        return sum(front.leaving for front in self._fronts.values())
+
+    @property
+    def answers(self) -> bool:
+        """Whether one of those that serve has said so when it was asked last, or the time before."""
+        return any(front.unanswered < 2 for front in self.serving)
 
     def introduce(self, identity: int) -> None:
         """Every front that has said hello meets this zygote."""
@@ -91,30 +145,51 @@ class Fronts:
             return False
         self._loop.mute(front.control)
         front.reaped(status)
-        if not self._stopped:
+        if front.leaving:
+            self._restarts.ended(pid)
+        elif not self._stopped:
             self._replace(front, os.waitstatus_to_exitcode(status))
         return True
 
     def stop(self) -> None:
-        """Start no more; let each finish what it serves."""
+        """Start no more; let each finish what it serves, for as long as it may."""
         self._stopped = True
-        self._signal(signal.SIGTERM)
+        for front in self._fronts.values():
+            front.order("drain")
+        self._loop.after(self._making.drain + _LAST_WORDS, self._kill)
 
-    def kill(self) -> None:
-        """End all of them now."""
-        self._signal(signal.SIGKILL)
+    def cut(self) -> None:
+        """Let none finish what it serves."""
+        for front in self._fronts.values():
+            front.order("cut")
+        self._loop.after(_LAST_WORDS, self._kill)
 
     def close(self) -> None:
         """End all of them and wait for it."""
         self._stopped = True
-        self.kill()
+        self._kill()
         for pid in list(self._fronts):
             with contextlib.suppress(ChildProcessError):
                 self.reaped(*os.waitpid(pid, 0))
         self._fronts.clear()
 
+    def _launch(self) -> Front:
+        front = self._making.start()
+        self._fronts[front.pid] = front
+        self._loop.watch(front.control, partial(self._hear, front))
+        return front
+
     def _replace(self, front: Front, code: int) -> None:
-        if front.said_hello:
+        heir = self._heirs.pop(front.pid, None)
+        if heir is not None:
+            if heir.former.pid not in self._fronts:
+                self.start()
+            heir.then(f"it ended with exit code {code} before a program had run for it")
+        elif any(each.former is front for each in self._heirs.values()):
+            log.error(
+                "front_died", pid=front.pid, exit_code=code, restart_in=0
+            )  # its successor is on its way
+        elif front.said_hello:
             delay = self._restarts.died(front.pid, time.monotonic())
             log.error("front_died", pid=front.pid, exit_code=code, restart_in=delay)
             self._loop.after(delay, self.start)
@@ -134,6 +209,7 @@ class Fronts:
         if body is None:
             self._loop.mute(front.control)  # it is dying, which SIGCHLD reports
             return
+        front.unanswered = 0
         kind, identity = body.get("t"), body.get("id")
         if kind == "hello":
             front.said_hello = True
@@ -144,6 +220,7 @@ class Fronts:
             self._introduce_planner(front)
         elif kind == "proven":
             self._listener.on_proved(identity)
+            self._take_place(front)
         elif kind == "broken":
             self._listener.on_broken(identity)
 
@@ -164,9 +241,37 @@ class Fronts:
             except OSError:
                 _end_deaf(front)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _take_place(self, front: Front) -> None:
+        """Where it is a successor: it has proved itself."""
+        heir = self._heirs.pop(front.pid, None)
+        if heir is None:
+            return
+        if heir.former.pid in self._fronts:
+            heir.former.leaving = True
+            heir.former.order("leave")
+            self._loop.after(self._making.drain + _LAST_WORDS, partial(self._see_out, heir.former))
+        heir.then(None)
+
+    def _see_out(self, front: Front) -> None:
+        if self._fronts.get(front.pid) is front:
+            log.error("front_did_not_leave", pid=front.pid)
+            front.signal(signal.SIGKILL)
+
+    def _unproved(self, front: Front) -> None:
+        if front.pid in self._heirs:
+            front.signal(signal.SIGKILL)
+
+    def _ping(self) -> None:
+        for front in self.serving:
+            if front.unanswered >= _MOST_UNANSWERED:
+                log.error("front_hung", pid=front.pid, seconds=_MOST_UNANSWERED * PING_SECONDS)
+                front.signal(signal.SIGKILL)
+            front.ping()
+        self._loop.after(PING_SECONDS, self._ping)
+
+    def _kill(self) -> None:
         for front in self._fronts.values():
-            front.signal(number)
+            front.signal(signal.SIGKILL)
 
 
 def _end_deaf(front: Front) -> None:

@@ -2,7 +2,8 @@
 
 us → guest    zygote {id, layers, modules} + one descriptor per kind of worker     retire {id}
               planner {ready, why, layers} + one descriptor
-guest → us    hello      proven {id}      broken {id}
+              ping     drain     leave     cut                 to fronts alone: service/server.py
+guest → us    hello      proven {id}      broken {id}      alive
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Starting the planner: exec ``python -m sandbox_runtime.planner CONTROL KEYS`` with a channel to us and the
 keys of language models, which nobody else has.
 
-    us → planner    config, then front + one descriptor for each front that it meets, and ping now and then
+    us → planner    config, then front + one descriptor for each front that it meets, ping now and then,
+                    and retire when another has its place: it ends when no front has a line to it
     planner → us    hello {ready, why, layers}   or   failed {message};   alive {} for each ping
 """
 
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from sandbox_runtime.planning import PING, PlannerConfig, Standing
+from sandbox_runtime.planning import PING, RETIRE, PlannerConfig, Standing
 from sandbox_runtime.wire import WireError
 from service.supervisor.introduction import introduce
 
@@ -56,11 +57,12 @@ def planner_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 class PlannerProcess:
     """One planner. ``standing``: what it has said of itself, None until then. ``unanswered``: pings since it
-    was heard. OSError when it cannot be started."""
+    was heard. ``why`` it was killed, where it was. OSError when it cannot be started."""
 
     def __init__(self, spec: PlannerSpec) -> None:
         self.standing: Standing | None = None
         self.unanswered = 0
+        self.why: str | None = None
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setblocking(False)  # a planner that does not read must not stop the supervisor
         try:
@@ -103,6 +105,11 @@ class PlannerProcess:
         self.unanswered += 1
         with contextlib.suppress(OSError):
             self.control.send(PING)
+
+    def retire(self) -> None:
+        """Let it end by itself when it has answered all that it was asked."""
+        with contextlib.suppress(OSError):
+            self.control.send(RETIRE)
 
     def kill(self) -> None:
         """SIGKILL; it is our unreaped child, so the pid is its."""

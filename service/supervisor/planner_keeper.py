@@ -1,11 +1,12 @@
-"""Keeps one planner: starts it, has fronts meet it, replaces it when it is dead. While there is none, the
-service serves without, and it is tried again for as long as the service lives."""
+"""Keeps one planner: starts it, has fronts meet it, replaces it when it is dead or when it is asked to. While
+there is none, the service serves without, and it is tried again for as long as the service lives."""
 
 from __future__ import annotations
 
 import os
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -25,6 +26,7 @@ _DYING_SECONDS = 2.0
 # ten seconds, long after anything that it may do in one go.
 PING_SECONDS = 2.0
 _MOST_UNANSWERED = 5
+_LAST_ASKS = 2  # times LLM_TIMEOUT, for what a planner was asked before another had its place
 
 
 class Listener(Protocol):
@@ -42,21 +44,33 @@ class PlannerKeeper:
         self._listener = listener
         self._restarts = Restarts()
         self._process: PlannerProcess | None = None
-        self._why: str | None = None  # of the one that is dying
+        self._successor: PlannerProcess | None = None
+        self._then: Callable[[str | None], None] = _ignore  # told what became of the successor
+        self._former: list[PlannerProcess] = []
         self._told: str | None = None
         self._stopped = False
 
     def start(self) -> None:
         """Start it. The listener is told when it stands."""
-        if self._stopped:
+        if self._stopped or self._process is not None:
             return
         try:
-            process = self._process = PlannerProcess(self._spec)
+            self._process = self._launch()
         except OSError as error:
             self._failed(f"its Python cannot be run: {error}")
+
+    def renew(self, then: Callable[[str | None], None]) -> None:
+        """Start another in its place, which it keeps until that one stands. ``then`` is told why none does,
+        or None."""
+        if self._process is None or self._process.standing is None:
+            then(None)  # one is being started anyway
             return
-        self._loop.watch(process.control, partial(self._hear, process))
-        self._loop.after(LAUNCH_SECONDS, partial(self._too_slow, process))
+        try:
+            self._successor = self._launch()
+        except OSError as error:
+            then(f"its Python cannot be run: {error}")
+            return
+        self._then = then
 
     def line(self) -> tuple[Standing, socket.socket] | None:
         """What it says of itself, and an end of a new line to it; None while there is none."""
@@ -72,16 +86,24 @@ class PlannerKeeper:
         return None
 
     def reaped(self, pid: int, status: int) -> bool:
-        """A child has been waited for. Whether it was the planner."""
-        process = self._process
-        if process is None or process.pid != pid:
+        """A child has been waited for. Whether it was the planner, or another that is to have or had its
+        place."""
+        process = next((each for each in self._all() if each.pid == pid), None)
+        if process is None:
             return False
-        self._process = None
-        why, self._why = self._why, None
         self._loop.mute(process.control)
         process.reaped(status)
-        if not self._stopped:
-            self._replace(process, os.waitstatus_to_exitcode(status), why)
+        code = os.waitstatus_to_exitcode(status)
+        if process is self._successor:
+            self._successor, then, self._then = None, self._then, _ignore
+            then(process.why or f"it ended with exit code {code} before it stood; its last lines say why")
+        elif process is self._process:
+            self._process = None
+            if not self._stopped:
+                self._replace(process, code, process.why)
+        else:
+            self._former.remove(process)
+            self._restarts.ended(pid)
         return True
 
     def stop(self) -> None:
@@ -91,10 +113,19 @@ class PlannerKeeper:
     def close(self) -> None:
         """End it and wait for that."""
         self._stopped = True
-        if self._process is not None:
-            self._loop.mute(self._process.control)
-            self._process.end()
-            self._process = None
+        for process in self._all():
+            self._loop.mute(process.control)
+            process.end()
+        self._process, self._successor, self._former = None, None, []
+
+    def _all(self) -> list[PlannerProcess]:
+        return [each for each in (self._process, self._successor, *self._former) if each is not None]
+
+    def _launch(self) -> PlannerProcess:
+        process = PlannerProcess(self._spec)
+        self._loop.watch(process.control, partial(self._hear, process))
+        self._loop.after(LAUNCH_SECONDS, partial(self._too_slow, process))
+        return process
 
     def _hear(self, process: PlannerProcess) -> None:
         stood = process.standing is not None
@@ -107,7 +138,24 @@ class PlannerKeeper:
             self._loop.mute(process.control)  # it is dying, which SIGCHLD reports
             self._loop.after(_DYING_SECONDS, partial(self._see_off, process))
         elif not stood:
+            self._take_place(process)
             self._stands(process, standing)
+
+    def _take_place(self, process: PlannerProcess) -> None:
+        """Where it is a successor: nobody is sent to the former one any more."""
+        if process is not self._successor:
+            return
+        former, self._process, self._successor = self._process, process, None
+        then, self._then = self._then, _ignore
+        self._loop.after(0, partial(then, None))  # when fronts have met it
+        if former is not None:
+            self._former.append(former)
+            self._loop.after(0, former.retire)
+            self._loop.after(_LAST_ASKS * self._spec.config.timeout, partial(self._see_out, former))
+
+    def _see_out(self, former: PlannerProcess) -> None:
+        if former in self._former:
+            self._kill(former, "it had not ended when all that it was asked had to be answered")
 
     def _stands(self, process: PlannerProcess, standing: Standing) -> None:
         self._restarts.started(process.pid, time.monotonic())
@@ -132,16 +180,16 @@ class PlannerKeeper:
         self._loop.after(PING_SECONDS, partial(self._ping, process))
 
     def _see_off(self, process: PlannerProcess) -> None:
-        if process is self._process:
+        if process in self._all():
             self._kill(process, "it had closed its end and went on")
 
     def _kill(self, process: PlannerProcess, why: str) -> None:
-        self._why = self._why or why
+        process.why = process.why or why
         self._loop.mute(process.control)
         process.kill()
 
     def _too_slow(self, process: PlannerProcess) -> None:
-        if process is self._process and process.standing is None:
+        if process in self._all() and process.standing is None:
             self._kill(process, f"it did not stand within {LAUNCH_SECONDS:g} s")
 
     def _replace(self, process: PlannerProcess, code: int, why: str | None) -> None:
@@ -159,3 +207,7 @@ class PlannerKeeper:
             log.error("planner_could_not_start", reason=why, restart_in=wait)
             self._told = why
         self._loop.after(wait, self.start)
+
+
+def _ignore(_: str | None) -> None:
+    """Nobody asked to be told."""

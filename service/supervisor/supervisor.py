@@ -7,7 +7,8 @@
 
 A signal handler only records; the loop acts, and never waits for one child while another may need it. A child
 that dies is replaced; one that cannot start is tried a few times and then ends the service with its reason,
-except the planner, without which the service serves.
+except the planner, without which the service serves. SIGTERM and SIGINT end the service when what it has
+accepted is finished, and a second one at once; SIGHUP replaces all children.
 Every child also dies with this process, however that ends: fronts and zygotes ask the kernel for it, workers
 are in their zygote's PID namespace.
 """
@@ -18,21 +19,26 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from sandbox_runtime.layers import Layer
+from service.listen import url_of
 from service.supervisor.front import Front
-from service.supervisor.fronts import Fronts
+from service.supervisor.fronts import Fronts, Making
 from service.supervisor.kernel import become_subreaper, raise_open_files
 from service.supervisor.loop import Loop, Signals
+from service.supervisor.notify import Notifier
 from service.supervisor.planner import PlannerSpec
 from service.supervisor.planner_keeper import PlannerKeeper
+from service.supervisor.preparation import Preparation
+from service.supervisor.renewal import Children, Renewal
+from service.supervisor.report import Report
 from service.supervisor.zygote import Hello, ZygoteSpec
 from service.supervisor.zygotes import Zygotes
-
-_LAST_WORDS = 3.0  # seconds for a front to answer and log what it cut off when the time was up
+from service.turning_away import turn_away
 
 
 class StartFailed(Exception):
@@ -41,8 +47,9 @@ class StartFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run. ``environ`` and the descriptors ``handed`` are what every front gets; ``shutdown`` is
-    in seconds. ``planner``: None where no language model is configured."""
+    """What to run. ``environ`` and the descriptors ``handed`` are what every front gets; ``drain`` is in
+    seconds. ``own``: nobody else goes on with the listener. ``planner``: None where no language model is
+    configured. ``prepare`` begins what must be done before fronts with other code are started."""
 
     listener: socket.socket
     zygote: ZygoteSpec
@@ -51,8 +58,11 @@ class Plan:
     floor: tuple[Layer, ...]
     environ: Mapping[str, str]
     handed: tuple[int, ...]
-    shutdown: float
+    drain: float
     planner: PlannerSpec | None = None
+    own: bool = True
+    notifier: Notifier = field(default_factory=lambda: Notifier({}))
+    prepare: Callable[[], subprocess.Popen[bytes]] | None = None
 
 
 class Supervisor:
@@ -64,8 +74,13 @@ class Supervisor:
         self._loop = Loop()
         self._zygotes = Zygotes(self._loop, plan.zygote, plan.floor, self)
         self._planner = None if plan.planner is None else PlannerKeeper(self._loop, plan.planner, self)
-        start_front = partial(Front, plan.listener, plan.environ, plan.handed)
-        self._fronts = Fronts(self._loop, start_front, self._zygotes, self, self._planner)
+        making = Making(partial(Front, plan.listener, plan.environ, plan.handed), plan.drain)
+        self._fronts = Fronts(self._loop, making, self._zygotes, self, self._planner)
+        self._preparation = None if plan.prepare is None else Preparation(self._loop, plan.prepare)
+        children = Children(self._preparation, self._zygotes, self._planner, self._fronts)
+        self._renewal = Renewal(self._loop, children, self)
+        self._report = Report(plan.notifier, url_of(plan.listener), (plan.fronts, plan.zygotes))
+        self._hung_up = False  # before there was anything to replace
         self._began = False
         self._stopping = False
         self._failure: str | None = None
@@ -82,13 +97,17 @@ class Supervisor:
                 if self._planner is not None:
                     self._planner.start()
                 while not (self._stopping and not self._fronts):
+                    self._report.counted(len(self._fronts.serving), len(self._zygotes.usable()))
                     self._loop.turn()
             finally:
                 self._fronts.close()
+                if self._preparation is not None:
+                    self._preparation.close()
                 if self._planner is not None:
                     self._planner.close()
                 self._zygotes.close()
                 self._loop.close()
+                self._report.close()
         if self._failure is not None:
             raise StartFailed(self._failure)
 
@@ -113,6 +132,10 @@ class Supervisor:
         if self._on_ready is not None and usable:
             ready, self._on_ready = self._on_ready, None
             ready(self._zygotes.hello(usable[0]))
+            self._report.ready()
+            self._live()
+            if self._hung_up:
+                self._hang_up()
 
     def on_broken(self, identity: object) -> None:
         """No worker of this zygote can run a program."""
@@ -121,6 +144,10 @@ class Supervisor:
     def on_planner(self) -> None:
         """The planner stands."""
         self._fronts.introduce_planner()
+
+    def on_renewed(self, why_not: str | None) -> None:
+        """All children have been replaced, or one could not be."""
+        self._report.ready(why_not)
 
     def on_hopeless(self, why: str) -> None:
         """One kind of child cannot be had."""
@@ -131,13 +158,34 @@ class Supervisor:
 
     def _on_signals(self, numbers: frozenset[int]) -> None:
         if numbers & {signal.SIGTERM, signal.SIGINT}:
+            if self._stopping:
+                self._fronts.cut()
             self._stop()
+        elif signal.SIGHUP in numbers and not self._stopping:
+            self._hang_up()
         self._reap()
+
+    def _hang_up(self) -> None:
+        if self._on_ready is not None:
+            self._hung_up = True
+            return
+        self._report.renewing()
+        self._renewal.ask()
+
+    def _live(self) -> None:
+        """Say so for as long as this loop turns and a front answers."""
+        if self._report.watchdog is None:
+            return
+        if self._fronts.answers:
+            self._report.alive()
+        self._loop.after(self._report.watchdog, self._live)
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (child := os.waitpid(-1, os.WNOHANG))[0]:
                 if self._fronts.reaped(*child):
+                    continue
+                if self._preparation is not None and self._preparation.reaped(*child):
                     continue
                 if self._planner is None or not self._planner.reaped(*child):
                     self._zygotes.reaped(*child)
@@ -146,10 +194,14 @@ class Supervisor:
         if self._stopping:
             return
         self._stopping = True
+        self._report.stopping(self._plan.drain)
+        self._renewal.stop()
         self._zygotes.stop()
+        if self._plan.own and self._plan.listener.family != socket.AF_UNIX:
+            turn_away(self._plan.listener)
         self._fronts.stop()
         if self._planner is not None:
             self._planner.stop()  # fronts that finish what they serve may still ask it
-        # Held open, its backlog would keep new callers waiting for nobody; closed, they are refused at once.
+        # Fronts hold it until they have taken who waits in its queue. Held here, it would keep new callers
+        # waiting for nobody; closed, they are refused at once.
         self._plan.listener.close()
-        self._loop.after(self._plan.shutdown + _LAST_WORDS, self._fronts.kill)

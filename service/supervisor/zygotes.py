@@ -1,7 +1,9 @@
-"""The set of zygotes: start, check against the floor, replace when worn or dead, give up when none starts.
+"""The set of zygotes: start, check against the floor, replace when worn, dead or asked to, give up when none
+starts.
 
 A zygote is ``starting`` until its hello and ``standing`` after it. It has proved itself when a front has run
-a program in one of its workers; until then its failures are failures to start.
+a program in one of its workers; until then its failures are failures to start. One that is to have another's
+place for no need keeps that one from nothing until it has proved itself.
 """
 
 from __future__ import annotations
@@ -9,9 +11,9 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from typing import Protocol
 
 import structlog
@@ -22,6 +24,9 @@ from service.supervisor.restarts import LONGEST_WAIT, Restarts
 from service.supervisor.zygote import LAUNCH_SECONDS, Hello, Zygote, ZygoteFailed, ZygoteSpec
 
 log = structlog.get_logger(__name__)
+_PROOF_SECONDS = 30.0
+_LOOK_AGAIN = 0.1  # seconds
+Then = Callable[[str | None], None]  # told why it could not be done, or None
 
 
 class Listener(Protocol):
@@ -34,27 +39,32 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class _Starting:
-    """``replaces``: the worn zygote that goes when this one stands."""
+    """``replaces``: the worn zygote that goes when this one stands; with ``then``, one that goes when this
+    one has proved itself."""
 
     zygote: Zygote
     replaces: int | None
+    then: Then | None
 
 
 @dataclass(slots=True)
 class _Standing:
     """``proved``: a front has run a program in it. ``followed``: a successor is on its way. ``restart_in``:
-    it was killed because it is of no use, and that is when to start another."""
+    it was killed because it is of no use, and that is when to start another. ``heir``: it is a successor
+    that has not proved itself, of whom, and who is told."""
 
     zygote: Zygote
     hello: Hello
     proved: bool = False
+    worn: bool = False
     followed: bool = False
+    heir: tuple[int, Then] | None = None
     retiring: bool = False
     restart_in: float | None = None
 
 
 class Zygotes:
-    """All zygotes of one service."""
+    """All zygotes of one service. ``newest``: the identity of the one that was started last."""
 
     def __init__(self, loop: Loop, spec: ZygoteSpec, floor: tuple[Layer, ...], listener: Listener) -> None:
         self._loop = loop
@@ -62,25 +72,40 @@ class Zygotes:
         self._floor = floor
         self._listener = listener
         self._restarts = Restarts()
-        self._identities = count(1)
+        self.newest = 0
         self._starting: dict[int, _Starting] = {}
         self._standing: dict[int, _Standing] = {}
         self._any_proved = False
         self._stopped = False
 
-    def start(self, replaces: int | None = None) -> None:
-        """Start one, instead of the worn zygote ``replaces`` where that is given."""
+    def start(self, replaces: int | None = None, then: Then | None = None) -> None:
+        """Start one, instead of the zygote ``replaces`` where that is given."""
         if self._stopped:
             return
         try:
             zygote = Zygote(self._spec)
         except ZygoteFailed as error:
-            self._failed(error, replaces)
+            self._failed(error, replaces, then)
             return
-        identity = next(self._identities)
-        self._starting[identity] = _Starting(zygote, replaces)
+        identity = self.newest = self.newest + 1
+        self._starting[identity] = _Starting(zygote, replaces, then)
         self._loop.watch(zygote.control, partial(self._advance, identity))
         self._loop.after(LAUNCH_SECONDS, partial(self._too_slow, identity))
+
+    def older(self, newest: int) -> list[int]:
+        """The identities of those up to ``newest`` that have no successor on its way."""
+        standing = (name for name, entry in self._standing.items() if not (entry.retiring or entry.followed))
+        return [identity for identity in (*self._starting, *standing) if identity <= newest]
+
+    def renew(self, identity: int, then: Then) -> None:
+        """Start another in the place of this one, which it keeps until that one has proved itself. ``then``
+        is told why none does, or None."""
+        entry = self._standing.get(identity)
+        if entry is None:
+            self._loop.after(_LOOK_AGAIN, partial(then, None))  # it is only starting, or has just died
+            return
+        entry.followed = True
+        self.start(identity, then)
 
     def usable(self) -> list[int]:
         """The identities of those that fronts may ask for workers."""
@@ -100,11 +125,19 @@ class Zygotes:
         if entry is not None:
             entry.proved = self._any_proved = True
             self._restarts.proved()
+            if entry.heir is not None:
+                (former, then), entry.heir = entry.heir, None
+                if former in self._standing:
+                    self._retire(former)
+                then(None)
 
     def broken(self, identity: object) -> None:
         """A front says that no worker of it can run a program: a failure to start, whoever noticed it."""
         entry = self._standing.get(identity) if isinstance(identity, int) else None
         if entry is None or entry.restart_in is not None or entry.retiring:
+            return
+        if entry.heir is not None:
+            self._unproved(entry)
             return
         delay = self._restarts.could_not_start()
         if delay is None or not self._any_proved:
@@ -162,9 +195,13 @@ class Zygotes:
         entry = self._starting.pop(identity)
         self._loop.mute(entry.zygote.control)
         entry.zygote.close()
-        self._failed(error, entry.replaces)
+        self._failed(error, entry.replaces, entry.then)
 
-    def _failed(self, error: ZygoteFailed, replaces: int | None) -> None:
+    def _failed(self, error: ZygoteFailed, replaces: int | None, then: Then | None = None) -> None:
+        if then is not None:
+            self._keep(replaces)
+            then(str(error))
+            return
         delay = self._restarts.could_not_start()
         if delay is None and replaces in self._standing:
             delay = LONGEST_WAIT  # the worn one still serves: keep it
@@ -174,19 +211,36 @@ class Zygotes:
         log.error("zygote_could_not_start", reason=str(error), restart_in=delay)
         self._loop.after(delay, partial(self.start, replaces))
 
+    def _keep(self, identity: int | None) -> None:
+        """The zygote that was to be replaced for no need; or another in its place, if it is needed by now."""
+        if identity is None or identity not in self._standing:
+            self.start()
+            return
+        entry = self._standing[identity]
+        entry.followed = False
+        if entry.worn:
+            self._follow(identity)
+
     # -- standing ----------------------------------------------------------------------------------------
 
     def _stands(self, identity: int, hello: Hello) -> None:
         entry = self._starting.pop(identity)
         zygote = entry.zygote
-        self._standing[identity] = _Standing(zygote, hello)
+        standing = self._standing[identity] = _Standing(zygote, hello)
         if zygote.pid is not None:
             self._restarts.started(zygote.pid, time.monotonic())
         self._loop.mute(zygote.control)
         self._loop.watch(zygote.control, partial(self._hear, identity))
+        if entry.replaces is not None and entry.then is not None:
+            standing.heir = entry.replaces, entry.then
+            self._loop.after(_PROOF_SECONDS, partial(self._unproved, standing))
         self._listener.on_stands(identity)
-        if entry.replaces is not None and entry.replaces in self._standing:
+        if standing.heir is None and entry.replaces is not None and entry.replaces in self._standing:
             self._retire(entry.replaces)
+
+    def _unproved(self, entry: _Standing) -> None:
+        if entry.heir is not None:
+            entry.zygote.kill()
 
     def _hear(self, identity: int) -> None:
         entry = self._standing[identity]
@@ -194,12 +248,17 @@ class Zygotes:
             message = entry.zygote.control.recv(64)
         except OSError:
             message = b""
-        if message == b"worn" and not entry.followed:
-            # The replacement first: it stands before the worn one is let go.
-            entry.followed = True
-            self.start(replaces=identity)
+        if message == b"worn":
+            entry.worn = True
+            if not entry.followed:
+                self._follow(identity)
         elif not message:
             self._lost(identity)
+
+    def _follow(self, identity: int) -> None:
+        """The replacement first: it stands before the worn one is let go."""
+        self._standing[identity].followed = True
+        self.start(replaces=identity)
 
     def _lost(self, identity: int) -> None:
         """It has closed its end, so it is dying. SIGCHLD will say so, unless that came before its hello."""
@@ -224,7 +283,12 @@ class Zygotes:
         if self._stopped or entry.retiring:
             self._restarts.ended(pid)
             return
-        if entry.followed:
+        if entry.heir is not None:
+            self._restarts.ended(pid)
+            former, then = entry.heir
+            why = f"it ended with exit code {exit_code}, or was ended, before a program had run in it"
+            self._failed(ZygoteFailed(why), former, then)
+        elif entry.followed:
             self._restarts.ended(pid)
         elif entry.restart_in is not None:
             self._loop.after(entry.restart_in, self.start)

@@ -20,6 +20,8 @@ from service.system.live_document import Frame
 from service.system.openapi import document
 from service.system.openapi_security import keyed_routes, secured, security_of, serve_resources, served
 
+_DRAINS = "the service drains: it finishes what it has accepted, and takes nothing more"
+
 
 def _json(body: object) -> Response:
     return Response(orjson.dumps(body), media_type="application/json")
@@ -36,8 +38,11 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """A worker of a living zygote has run a program."""
-    if not state_of(request).pool.ready:
+    """A worker of a living zygote has run a program, and the service is not about to end."""
+    state = state_of(request)
+    if state.phase.draining:
+        raise NotReady(_DRAINS)
+    if not state.pool.ready:
         raise NotReady
     return _json({"status": "ready"})
 

@@ -74,6 +74,7 @@ def test_defaults() -> None:
     assert dataclasses.asdict(settings) == {
         "host": "127.0.0.1",
         "port": 8000,
+        "fd": None,
         "environment": "production",
         "log_level": "info",
         "log_format": "auto",
@@ -105,7 +106,7 @@ def test_defaults() -> None:
         "max_threads": 64,
         "max_open_files": 256,
         "sandbox_floor": DEFAULT_FLOOR,
-        "shutdown_seconds": 10.0,
+        "drain_seconds": 10.0,
         "data_root": home / ".local/share/lars",
         "database_url": Secret(f"sqlite+aiosqlite:///{home}/.local/share/lars/control.db"),
         "audit_key": Secret(""),

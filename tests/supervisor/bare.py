@@ -61,7 +61,7 @@ def main() -> int:
         floor=settings.sandbox_floor,
         environ=without_secrets(os.environ),
         handed=(hand_over(os.environ), create_shared(settings.fronts), create_bulletin()),
-        shutdown=settings.shutdown_seconds,
+        drain=settings.drain_seconds,
     )
     try:
         Supervisor(plan, _say_ready).run()

@@ -37,7 +37,7 @@ def _planner_alone() -> None:
         floor=(),
         environ={},
         handed=(),
-        shutdown=0,
+        drain=0,
         planner=_stand_in(settings, os.environ),
     )
     Supervisor(plan, lambda _: None).run()

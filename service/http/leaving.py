@@ -1,0 +1,59 @@
+"""Connections of a front that leaves: what was begun is answered and is the last; the silent are let go."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import termios
+from array import array
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from service.http.protocol import HEAD, BoundedProtocol
+from service.turning_away import hear
+
+
+class LeavingProtocol(BoundedProtocol):
+    """A connection is ended with the answer to the last request that has come on it, whole or in part. One on
+    which there is none is closed when it has been silent for a while, unless a request lies unread in the
+    kernel just then: whoever sends one later can see that the connection has ended, and that nothing was done
+    (RFC 9112 section 9.6)."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._last: RequestResponseCycle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if self.everyone.leaving:
+            hear(transport.get_extra_info("socket"))
+        super().connection_made(transport)
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.everyone.leaving:
+            self.leave()
+
+    def leave(self) -> None:
+        """The latest request that has come is the last."""
+        former, self._last = self._last, cast("RequestResponseCycle | None", self.cycle)
+        if former is not None and not former.response_started:
+            former.keep_alive = True  # another came behind it before anybody was told
+        if self._last is not None:
+            self._last.keep_alive = False
+
+    def end_silence(self, now: float, seconds: float) -> None:
+        """Close it when nothing has come on it for so long since it was opened, or since the last answer."""
+        silent = not self._is_served() and self._reading != HEAD and self._lingers_until is None
+        if silent and now - self._since >= seconds and not _unread(self.transport):
+            self.transport.close()
+
+
+def _unread(transport: asyncio.Transport) -> int:
+    """Bytes in the kernel's receive queue, tcp(7) SIOCINQ."""
+    queued = array("i", [0])
+    try:
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, queued)
+    except OSError:  # closed in the meantime
+        return 0
+    return queued[0]
