@@ -108,3 +108,4 @@ class Introduction:
         identity = body["id"]
         for kind, pool, end in zip(WORKER_KINDS, pools, ends, strict=True):
             pool.add(Channel(end, pool, identity=identity if isinstance(identity, int) else 0, kind=kind))
+        state.pool.prove_all()

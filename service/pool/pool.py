@@ -72,6 +72,12 @@ class Pool:
         self._channels.append(channel)
         self._refill()
 
+    def prove_all(self) -> None:
+        """Have each zygote prove itself, also where no worker is missing: who has brought it waits for that."""
+        for channel in list(self._channels):
+            if not (channel.proof_begun or channel.retired or channel.starting):
+                channel.spawn(1)
+
     def keep_idle(self, count: int) -> None:
         """From now on so many are kept ready."""
         if count != self._size.idle:

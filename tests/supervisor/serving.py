@@ -42,13 +42,15 @@ def environment(directory: Path, **variables: str) -> dict[str, str]:
 class Service:
     """A service that runs, or has run. ``directory`` holds its streams, and its tmp."""
 
-    def __init__(self, command: Sequence[str], directory: Path, environ: dict[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], directory: Path, environ: dict[str, str], descriptors: Sequence[int] = ()
+    ) -> None:
         self.directory = directory
         self._out, self._err = directory / "stdout", directory / "stderr"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.popen = subprocess.Popen(
                 command, cwd=directory, env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                start_new_session=True,
+                start_new_session=True, pass_fds=descriptors,
             )  # fmt: skip
         self.supervisor = process(self.popen.pid)
 
@@ -119,10 +121,12 @@ class Service:
 
 
 @contextmanager
-def running(command: Sequence[str], directory: Path, **variables: str) -> Iterator[Service]:
-    """A process tree that is all dead on return."""
+def running(
+    command: Sequence[str], directory: Path, descriptors: Sequence[int] = (), **variables: str
+) -> Iterator[Service]:
+    """A process tree that is all dead on return. ``descriptors`` are inherited by its main process."""
     directory.mkdir(exist_ok=True)
-    service = Service(command, directory, environment(directory, **variables))
+    service = Service(command, directory, environment(directory, **variables), descriptors)
     try:
         yield service
     finally:

@@ -1,0 +1,115 @@
+"""SIGHUP replaces every process but the supervisor while requests go on; what cannot be replaced stays."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+
+from tests.supervisor.asking import Tally, ask_on
+from tests.supervisor.serving import ROOT, Service, running, serving, wait_until
+
+BARE = (sys.executable, str(ROOT / "tests" / "supervisor" / "bare.py"))
+IN_SESSION = {"X-Session-ID": "one"}
+
+
+def port_of(service: Service) -> int:
+    return int(service.url.rpartition(":")[2])
+
+
+async def write_notes(service: Service, tally: Tally) -> int:
+    """One after the other into one session, each then read; how many."""
+    async with httpx.AsyncClient(base_url=service.url, headers=IN_SESSION, timeout=20) as client:
+        for number in itertools.count(1):
+            made = await client.post("/notes", json={"number": number})
+            read = await client.get(f"/notes/{number}")
+            if (made.status_code, read.status_code, read.json().get("number")) != (201, 200, number):
+                tally.lost.append(f"note {number}: {made.text} {read.text}")
+            if tally.over:
+                return number
+    raise AssertionError
+
+
+async def run_programs(service: Service, tally: Tally) -> None:
+    """One after the other, until it is over."""
+    async with httpx.AsyncClient(base_url=service.url, timeout=20) as client:
+        while not tally.over:
+            ran = await client.post("/execute", json={"code": "result = 42"})
+            if ran.status_code != 200 or ran.json()["result"] != 42:
+                tally.lost.append(ran.text)
+
+
+async def test_everything_is_replaced_under_load_without_a_failed_request(tmp_path: Path) -> None:
+    with serving(tmp_path, LARS_FRONTS="2", LARS_ZYGOTES="1") as service:
+        before = {*service.fronts, *service.zygotes}
+        slow: list[httpx.Response] = []
+        program = "import time; time.sleep(3); result = 1"
+        client = threading.Thread(target=lambda: slow.append(service.execute(program)))
+        client.start()
+        wait_until(lambda: len(service.workers) > 4, "the program runs")
+        tally = Tally()
+        callers = [asyncio.create_task(ask_on(port_of(service), tally, once=n > 1)) for n in range(3)]
+        others = asyncio.gather(write_notes(service, tally), run_programs(service, tally))
+        for _ in range(2):
+            service.popen.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(60):
+            while not service.events("renewal_ends") or tally.answers.total() < 2000:
+                await asyncio.sleep(0.02)
+        tally.over = True
+        written, _ = await others
+        await asyncio.gather(*callers)
+        client.join(20)
+        wait_until(lambda: not any(process.lives for process in before), "the former ones have ended")
+        assert (tally.lost, tally.turned_away, set(tally.answers)) == ([], 0, {200})
+        assert written > 5
+        assert (len(service.fronts), len(service.zygotes)) == (2, 1)
+        assert len(service.events("renewal_begins")) == 1, "two signals in a row are one"
+        assert service.events("front_died") == service.events("zygote_died") == []
+        assert service.stop() == 0
+    assert [(each.status_code, each.json()["result"]) for each in slow] == [(200, 1)]
+
+
+def test_a_front_that_cannot_be_replaced_stays(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with serving(tmp_path, LARS_FRONTS="2", LARS_ZYGOTES="1", PYTHONPATH=str(other)) as service:
+        fronts, zygotes = service.fronts, service.zygotes
+        (other / "uvicorn.py").write_text("raise SystemExit(9)\n")
+        service.popen.send_signal(signal.SIGHUP)
+        wait_until(lambda: service.events("renewal_failed"), "it fails")
+        (failed,) = service.events("renewal_failed")
+        assert (failed["not_replaced"], failed["reason"]) == (
+            "a front",
+            "it ended with exit code 9 before a program had run for it",
+        )
+        assert service.fronts == fronts
+        assert service.zygotes != zygotes
+        assert all(service.answers() for _ in range(8))
+        (other / "uvicorn.py").unlink()
+        service.popen.send_signal(signal.SIGHUP)
+        wait_until(lambda: service.events("renewal_ends"), "it succeeds")
+        wait_until(lambda: len(service.fronts) == 2, "the former ones have ended")
+        assert not set(service.fronts) & set(fronts)
+        assert service.events("front_could_not_start") == []
+
+
+def test_a_zygote_that_cannot_be_replaced_stays(tmp_path: Path) -> None:
+    link = tmp_path / "python"
+    link.symlink_to(getattr(sys, "_base_executable"))  # noqa: B009 - typeshed does not have it
+    command = (*BARE, "other python")
+    with running(command, tmp_path, FAKE_PYTHON=str(link), LARS_ZYGOTES="1", LARS_POOL_SIZE="2") as service:
+        service.wait_ready()
+        before = service.fronts, service.zygotes
+        link.unlink()
+        service.popen.send_signal(signal.SIGHUP)
+        wait_until(lambda: service.events("renewal_failed"), "it fails")
+        (failed,) = service.events("renewal_failed")
+        assert failed["not_replaced"] == "a zygote"
+        assert failed["reason"].startswith("the base Python cannot be run: [Errno 2] No such file")
+        assert (service.fronts, service.zygotes) == before
+        assert service.stop() == 0
