@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import socket
 import termios
 from array import array
 from typing import Any, cast
@@ -12,6 +13,9 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.http.protocol import HEAD, BoundedProtocol
 from service.turning_away import hear
+
+# Whose address a peer on a socket of a path has: it is a process of this machine, as one on loopback is.
+OF_A_PATH = ("127.0.0.1", 0)
 
 
 class LeavingProtocol(BoundedProtocol):
@@ -28,6 +32,8 @@ class LeavingProtocol(BoundedProtocol):
         if self.everyone.leaving:
             hear(transport.get_extra_info("socket"))
         super().connection_made(transport)
+        if self.client is None and transport.get_extra_info("socket").family == socket.AF_UNIX:
+            self.client = OF_A_PATH
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()

@@ -73,7 +73,7 @@ class Pool:
         self._refill()
 
     def prove_all(self) -> None:
-        """Have each zygote prove itself, also where no worker is missing: who has brought it waits for that."""
+        """Have each zygote prove itself, also where no worker is missing: who brought it waits for that."""
         for channel in list(self._channels):
             if not (channel.proof_begun or channel.retired or channel.starting):
                 channel.spawn(1)

@@ -1,5 +1,5 @@
-"""``python paced.py``: ``lars serve`` whose fronts are asked ten times a second whether they are alive, and are
-given up after three seconds."""
+"""``python paced.py``: ``lars serve`` whose fronts are asked ten times a second whether they are alive, and
+are given up after three seconds."""
 
 from __future__ import annotations
 

@@ -40,10 +40,15 @@ def environment(directory: Path, **variables: str) -> dict[str, str]:
 
 
 class Service:
-    """A service that runs, or has run. ``directory`` holds its streams, and its tmp."""
+    """A service that runs, or has run. ``directory`` holds its streams, and its tmp; ``descriptors`` are
+    inherited by its main process."""
 
     def __init__(
-        self, command: Sequence[str], directory: Path, environ: dict[str, str], descriptors: Sequence[int] = ()
+        self,
+        command: Sequence[str],
+        directory: Path,
+        environ: dict[str, str],
+        descriptors: Sequence[int] = (),
     ) -> None:
         self.directory = directory
         self._out, self._err = directory / "stdout", directory / "stderr"
@@ -121,12 +126,8 @@ class Service:
 
 
 @contextmanager
-def running(
-    command: Sequence[str], directory: Path, descriptors: Sequence[int] = (), **variables: str
-) -> Iterator[Service]:
-    """A process tree that is all dead on return. ``descriptors`` are inherited by its main process."""
-    directory.mkdir(exist_ok=True)
-    service = Service(command, directory, environment(directory, **variables), descriptors)
+def ending(service: Service) -> Iterator[Service]:
+    """A process tree that is all dead on return."""
     try:
         yield service
     finally:
@@ -135,6 +136,14 @@ def running(
             service.popen.kill()
         service.popen.wait(PATIENCE)
         wait_until(lambda: not any(member.lives for member in alive), "the process tree ends")
+
+
+@contextmanager
+def running(command: Sequence[str], directory: Path, **variables: str) -> Iterator[Service]:
+    """The same, started for it."""
+    directory.mkdir(exist_ok=True)
+    with ending(Service(command, directory, environment(directory, **variables))) as service:
+        yield service
 
 
 @contextmanager

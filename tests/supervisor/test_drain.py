@@ -40,8 +40,10 @@ def test_what_lies_in_the_queue_is_served_and_readiness_is_taken_back(tmp_path: 
         assert answer(idle) == b""
         assert service.popen.wait(20) == 0
     assert {(each[9:12], b"\r\nconnection: close\r\n" in each) for each in answers[:60:2]} == {(b"200", True)}
-    told = (*answers[1:60:2], answers[60])
-    assert {(each[9:12], b'"not_ready"' in each, b"drains" in each) for each in told} == {(b"503", True, True)}
+    unready = (*answers[1:60:2], answers[60])
+    assert {(each[9:12], b'"not_ready"' in each, b"drains" in each) for each in unready} == {
+        (b"503", True, True)
+    }
 
 
 def turned_away(port: int) -> bool:
@@ -56,8 +58,7 @@ async def test_under_load_every_caller_who_was_let_in_is_answered(tmp_path: Path
     with serving(tmp_path, LARS_FRONTS="2") as service:
         tally = Tally()
         callers = [asyncio.create_task(ask_on(port_of(service), tally, once=n % 4 > 0)) for n in range(40)]
-        while tally.answers[200] < 400:
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(wait_until, lambda: tally.answers[200] > 400, "the load")
         service.popen.send_signal(signal.SIGTERM)
         await asyncio.gather(*callers)
         assert await asyncio.to_thread(service.popen.wait, 20) == 0

@@ -1,12 +1,14 @@
-"""What a service manager does for a service and hears of it: sockets that are passed, notifications, a watchdog."""
+"""What a service manager does for a service and hears of it: passed sockets, notifications, a watchdog."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +18,15 @@ import httpx
 
 from tests.supervisor.asking import HEALTH, answer, send
 from tests.supervisor.processes import Process
-from tests.supervisor.serving import PATIENCE, ROOT, Service, running, wait_until
+from tests.supervisor.serving import PATIENCE, ROOT, Service, ending, environment, wait_until
 
 # As systemd does: the socket is descriptor 3, and the variable has the pid of who is started.
-ACTIVATED = ("sh", "-c", 'exec 3<&"$0"; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec "$@"')
+ACTIVATE = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "web"}
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 SERVE = (sys.executable, "-m", "service", "serve")
 PACED = (sys.executable, str(ROOT / "tests" / "supervisor" / "paced.py"))
 WATCHDOG = 0.4
@@ -27,7 +34,7 @@ TOLD = re.compile(r"STATUS=(starting|serving|serving, and replacing what serves,
 
 
 @contextmanager
-def listening(family: socket.AddressFamily, address: object) -> Iterator[socket.socket]:
+def listening(family: socket.AddressFamily, address: str | tuple[str, int]) -> Iterator[socket.socket]:
     with socket.socket(family) as listener:
         listener.bind(address)
         listener.listen(64)
@@ -42,8 +49,9 @@ def variables_of(process: Process) -> set[str]:
 def test_a_socket_that_is_passed_outlives_who_served_it(tmp_path: Path) -> None:
     with listening(socket.AF_INET, ("127.0.0.1", 0)) as listener:
         port, number = listener.getsockname()[1], listener.fileno()
-        command = (*ACTIVATED, str(number), *SERVE, "--port", "1", "--workers", "1")
-        with running(command, tmp_path, (number,), LARS_ZYGOTES="1", NOTIFY_SOCKET="/nowhere") as service:
+        command = (sys.executable, "-c", ACTIVATE, str(number), *SERVE, "--port", "1")
+        environ = environment(tmp_path, LARS_ZYGOTES="1", NOTIFY_SOCKET="/nowhere")
+        with ending(Service(command, tmp_path, environ, (number,))) as service:
             service.wait_ready()
             assert service.url == f"http://127.0.0.1:{port}"
             assert service.answers()
@@ -54,42 +62,51 @@ def test_a_socket_that_is_passed_outlives_who_served_it(tmp_path: Path) -> None:
             assert len(service.events("service_manager_not_told")) == 1, "and it serves all the same"
             assert service.stop() == 0
         waiting = send(port, HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        with running((*SERVE, "--fd", str(number)), tmp_path, (number,), LARS_ZYGOTES="1") as service:
+        command = (*SERVE, "--fd", str(number))
+        with ending(Service(command, tmp_path, environ, (number,))) as service:
             service.wait_ready()
             assert answer(waiting).startswith(b"HTTP/1.1 200 ")
             assert service.stop() == 0
 
 
 class Manager:
-    """The other end of NOTIFY_SOCKET."""
+    """The other end of NOTIFY_SOCKET: what has been heard there, and when."""
 
     def __init__(self, end: socket.socket) -> None:
-        self.end = end
         self.heard: list[tuple[float, str]] = []
+        self._end = end
+        self._read = 0
+        self._reader = threading.Thread(target=self._hear)
 
-    def hear(self, seconds: float = PATIENCE) -> str:
-        """The next message. TimeoutError."""
-        self.end.settimeout(seconds)
-        message = self.end.recv(4096).decode()
-        self.heard.append((time.monotonic(), message))
-        return message
+    def __enter__(self) -> Manager:
+        self._reader.start()
+        return self
 
-    def until(self, wanted: str, seconds: float = PATIENCE) -> list[str]:
-        """All messages up to the next that begins like this."""
-        messages, deadline = [self.hear()], time.monotonic() + seconds
-        while not messages[-1].startswith(wanted):
-            assert time.monotonic() < deadline, f"no {wanted}: {messages}"
-            messages.append(self.hear())
-        return messages
+    def __exit__(self, *_: object) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", self._end.getsockname())
+        self._reader.join()
 
-    def quiet(self, seconds: float) -> None:
-        """Fails when WATCHDOG=1 comes within this time. Nothing else counts."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                assert self.hear(left) != "WATCHDOG=1"
-            except TimeoutError:
-                return
+    def _hear(self) -> None:
+        while message := self._end.recv(4096):
+            self.heard.append((time.monotonic(), message.decode()))
+
+    def until(self, wanted: str) -> list[str]:
+        """All messages that were not looked at yet, up to the next that begins like this."""
+        found: list[str] = []
+
+        def come() -> bool:
+            while self._read < len(self.heard) and not (found and found[-1].startswith(wanted)):
+                found.append(self.heard[self._read][1])
+                self._read += 1
+            return bool(found) and found[-1].startswith(wanted)
+
+        wait_until(come, wanted)
+        return found
+
+    def signs_of_life(self, since: float) -> list[float]:
+        """When WATCHDOG=1 came."""
+        return [when for when, message in self.heard if message == "WATCHDOG=1" and when > since]
 
 
 def test_the_manager_is_told_in_order_and_hears_no_lie_of_life(tmp_path: Path) -> None:
@@ -99,10 +116,11 @@ def test_the_manager_is_told_in_order_and_hears_no_lie_of_life(tmp_path: Path) -
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end,
     ):
         end.bind(name)
-        manager = Manager(end)
         command = (*PACED, "--fd", str(listener.fileno()), "--workers", "2")
         told = {"NOTIFY_SOCKET": f"@{name[1:]}", "WATCHDOG_USEC": str(round(WATCHDOG * 1e6))}
-        with running(command, tmp_path, (listener.fileno(),), LARS_ZYGOTES="1", **told) as service:
+        environ = environment(tmp_path, LARS_ZYGOTES="1", **told)
+        made = Service(command, tmp_path, environ, (listener.fileno(),))
+        with Manager(end) as manager, ending(made) as service:
             begun = manager.until("READY=1")
             assert begun[0] == f"STATUS=starting at unix:{path}: 0 of 2 fronts, 0 of 1 zygotes"
             assert all(TOLD.fullmatch(message) for message in begun[:-1]), begun
@@ -129,31 +147,24 @@ def hung_fronts(service: Service, manager: Manager) -> None:
     """One that hangs is replaced while the service lives; when all do, nobody says that it does."""
     wait_until(lambda: len(service.fronts) == 2, "both fronts")
     one, other = service.fronts
+    began = time.monotonic()
     os.kill(one.pid, signal.SIGSTOP)
-    manager.until("WATCHDOG=1")
     wait_until(lambda: service.events("front_hung"), "it is noticed")
     assert [line["pid"] for line in service.events("front_hung")] == [one.pid]
     wait_until(lambda: len(service.fronts) == 2 and one not in service.fronts, "it is replaced")
     assert other in service.fronts
-    manager.until("STATUS=serving at unix:%s: 2 of 2" % service.url.partition("unix:")[2])
-    times = [when for when, message in manager.heard if message == "WATCHDOG=1"]
-    assert max(later - sooner for sooner, later in zip(times, times[1:], strict=False)) < 5 * WATCHDOG
-    fronts = service.fronts
-    for front in fronts:
+    manager.until(f"STATUS=serving at {service.url}: 2 of 2")
+    times = (began, *manager.signs_of_life(began), time.monotonic())
+    assert max(later - sooner for sooner, later in itertools.pairwise(times)) < 5 * WATCHDOG
+    stopped = service.fronts
+    began = time.monotonic()
+    for front in stopped:
         os.kill(front.pid, signal.SIGSTOP)
-    time.sleep(2 * WATCHDOG)
-    while manager.end in select_now(manager.end):
-        manager.hear()
-    manager.quiet(2 * WATCHDOG)
-    for front in fronts:
+    wait_until(lambda: time.monotonic() > began + 5 * WATCHDOG, "the manager would have killed it")
+    assert manager.signs_of_life(began + 2 * WATCHDOG) == []
+    for front in stopped:
         os.kill(front.pid, signal.SIGCONT)
-    manager.until("WATCHDOG=1")
-
-
-def select_now(end: socket.socket) -> list[socket.socket]:
-    import select
-
-    return select.select([end], [], [], 0)[0]
+    wait_until(lambda: manager.signs_of_life(began + 2 * WATCHDOG), "it lives again")
 
 
 def renewed(service: Service, manager: Manager) -> None:
