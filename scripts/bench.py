@@ -3,7 +3,8 @@
 
     .venv/bin/python scripts/bench.py [--quick] [--json FILE] [--only ROW ...]
 
-ROW is fork, cold, echo, session, stored, keys, json-server, list, overload, fair, function, memory or timing.
+ROW is fork, cold, echo, session, stored, fronts, keys, json-server, list, overload, fair, function, memory or
+timing.
 The exit status is 0 whatever the figures are: they are a report, not a test. It is 1 when something could not
 be measured, 2 for wrong usage.
 """
