@@ -1,4 +1,4 @@
-"""What scripts/loadtest.sh runs: users of infra/locust against a service, then a bare echo; a report of both."""
+"""What scripts/loadtest.sh runs: users of infra/locust against a service and a bare echo, and a report."""
 
 from __future__ import annotations
 
@@ -115,11 +115,11 @@ def summary(load: Load, lines: Sequence[Line], echo: Sequence[Line]) -> str:
     """Markdown. Pure, but for what it says of the machine."""
     base = echo[-1]
     rows = [*lines, base]
+    each = f"{load.users} users, {load.rate:g} requests per second of each (of hostile ones a fifth)"
     told = [
         f"{Machine.here().text()}",
         "",
-        f"{load.users} users, {load.rate:g} requests per second of each (of hostile ones a fifth), "
-        f"{load.seconds} s. Times in milliseconds, from when a request was due.",
+        f"{each}, {load.seconds} s. Times in milliseconds, from when a request was due.",
         "",
         "| | requests | failures | per second | p50 | p95 | p99 | p50 ÷ echo |",
         "|---|---|---|---|---|---|---|---|",

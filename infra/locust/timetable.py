@@ -1,6 +1,6 @@
-"""Users who keep a timetable: each request is due at a moment that was fixed before, whatever became of the one
-before it. Response times count from that moment, so that a service that keeps users waiting does not make its own
-figures better by it ("coordinated omission")."""
+"""Users who keep a timetable: each request is due at a moment that was fixed before, whatever became of the
+one before it. Response times count from that moment, so that a service that keeps users waiting does not make
+its own figures better by it ("coordinated omission")."""
 
 from __future__ import annotations
 
