@@ -1,4 +1,4 @@
-"""Mixed load for a while leaves a service as it was: memory, descriptors, processes, temporary files, latency.
+"""Mixed load for a while leaves a service as it was: memory, descriptors, processes, temporary files, times.
 
 The suite's run takes some seconds and looks at what can be seen in them. The long form, which has the bounds
 on memory and latency, is ``scripts/soak.sh --minutes N``, or this test with ``SOAK_MINUTES`` set.
