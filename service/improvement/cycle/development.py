@@ -18,7 +18,7 @@ from service.functions.recorded_call import RecordedCall
 from service.functions.sources import Source, digest_of
 from service.functions.values import Function
 from service.improvement.cycle.logbook import Logbook
-from service.improvement.cycle.targeting import Target
+from service.improvement.cycle.searching import Target
 from service.improvement.cycle.workshop import Workshop
 from service.improvement.difference import difference
 from service.improvement.runs.values import Chosen
