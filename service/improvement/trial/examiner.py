@@ -3,6 +3,7 @@ what takes long last. Nothing of what it runs is kept, and no caller waits for i
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Final
 
 from sandbox_runtime.function import Module
 from service.errors import ModuleFailed, NotFound, PolicyRefused
+from service.functions.contracts import TRIALS
 from service.functions.functions import Functions
 from service.functions.loading import inspected
 from service.functions.recorded_call import RecordedCall
@@ -54,10 +56,12 @@ class Examiner:
         self._functions = functions
         self._min_calls = min_calls
         self._seconds = seconds
+        self._turns = asyncio.Semaphore(TRIALS)
 
     async def examine(self, rewrite: Rewrite, spent: Spent) -> Evidence:
-        """What is found; CPU time of all workers is added to ``spent``. ControlUnavailable, QueueTimeout,
-        Overloaded, NotReady, WorkerLost, StorageUnavailable when the service cannot examine it just now."""
+        """What is found, TRIALS at once: one that has begun waits for no other's worker. CPU time of all
+        workers is added to ``spent``. ControlUnavailable, QueueTimeout, Overloaded, NotReady, WorkerLost,
+        StorageUnavailable when the service cannot examine it just now."""
         count = len(rewrite.samples.shown) + len(rewrite.samples.held_back)
         if count < self._min_calls:
             said = f"{count} recorded calls have different arguments, at least {self._min_calls} are needed"
@@ -74,7 +78,9 @@ class Examiner:
         if change:
             said = f"the signature must stay as it is: {change}"
             return Evidence("signature_changed", said, said, signature)
-        return replace(await self._replayed(rewrite, spent), signature=signature)
+        async with self._turns:
+            found = await self._replayed(rewrite, spent)
+        return replace(found, signature=signature)
 
     async def _replayed(self, rewrite: Rewrite, spent: Spent) -> Evidence:
         function, functions, candidate = rewrite.function, self._functions, rewrite.candidate
