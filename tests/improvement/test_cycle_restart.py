@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.improvement.cycles import Cycles, Model, fast, improving_service, right, slow, stages
 from tests.planning.providers.replies import Trickles
@@ -38,7 +39,7 @@ def test_a_restart_and_the_end_of_a_front(tmp_path: Path) -> None:
         hanging = cycles.start("hangs")["run_id"]
         wait_until(lambda: stages(cycles.run(hanging)) == ["analyze", "identify"], "a question to the model")
     model.scripts["hangs"] = [slow("hangs")]
-    with improving_service(tmp_path, model, {**USUAL, "LARS_AUTO_ENHANCE_INTERVAL": "3600"}) as cycles:
+    with improving_service(tmp_path, model, {**USUAL, "LARS_AUTO_ENHANCE_INTERVAL": "0.5"}) as cycles:
         interrupted = cycles.until(hanging)
         assert (interrupted["status"], interrupted["reason"] != "") == ("interrupted", True)
         _approve(cycles, waiting["run_id"])
@@ -82,9 +83,13 @@ def _go_on(cycles: Cycles, run_id: str, answers: Counter[str]) -> None:
 
 
 def _by_itself(cycles: Cycles) -> None:
-    """The service has begun a run that nobody asked for, on what takes longest."""
-    runs = cycles.client.get("/self-improve/runs").json()["runs"]
-    (own,) = [run for run in runs if run["automatic"]]
-    own = cycles.until(own["run_id"], "awaiting_approval")
-    assert (own["started_by"], own["target"]["function_name"]) == ("service", "hangs")
-    assert own["status"] == "refused", own
+    """The service begins runs that nobody asked for, on what takes longest."""
+
+    def own() -> list[Any]:
+        runs = cycles.client.get("/self-improve/runs").json()["runs"]
+        return [run for run in runs if run["automatic"] and run["target"] is not None]
+
+    wait_until(lambda: bool(own()), "a run of the service's own")
+    run = cycles.until(own()[0]["run_id"])
+    assert (run["started_by"], run["target"]["function_name"]) == ("service", "hangs")
+    assert run["status"] == "refused", run

@@ -18,14 +18,19 @@ from service.improvement.cycle.workshop import Workshop
 from service.improvement.runs.values import Order
 
 _SECOND: Final = 1.0
+_FIRST: Final = 2.0  # seconds in which runs that were left are taken up, and their functions freed
 _LOOK: Final = 60.0  # seconds after which it is looked again whether there is anything to do
 _log: FilteringBoundLogger = structlog.get_logger("lars.improvement")
 
 
 class Automatic:
-    """One front's. ``begin``: begins the run; Conflict when another front was faster."""
+    """One front's. ``begin``: begins the run; Conflict when another was faster. ``first``: seconds until
+    it looks for the first time."""
 
-    def __init__(self, workshop: Workshop, begin: Callable[[Order], Awaitable[None]]) -> None:
+    def __init__(
+        self, workshop: Workshop, begin: Callable[[Order], Awaitable[None]], first: float = _FIRST
+    ) -> None:
+        self._first = first
         self._workshop = workshop
         self._begin = begin
         self._failing = False
@@ -34,6 +39,7 @@ class Automatic:
         """Until it is cancelled; at once over where the service is to begin none."""
         if not self._workshop.terms.interval:
             return
+        await asyncio.sleep(self._first)
         while True:
             try:
                 seconds = await self._look()

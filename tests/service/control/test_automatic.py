@@ -113,7 +113,7 @@ async def begun(place: Place, until: float) -> list[Order]:
         orders.append(order)
         await place.control.runs.create(order, BY, "me", INTERVAL)
 
-    task = asyncio.create_task(Automatic(place.workshop, begin).run())
+    task = asyncio.create_task(Automatic(place.workshop, begin, first=0.0).run())
     await asyncio.wait({task}, timeout=until)
     task.cancel()
     await asyncio.wait({task})
