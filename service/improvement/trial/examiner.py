@@ -92,14 +92,17 @@ class Examiner:
         mine = Module(candidate.digest, candidate.text, live.name, max_code=functions.max_code)
         replayer = Replayer(functions.contracts, function.spec.name, functions.seconds)
         bench = Bench(replayer, functions.seconds, time.monotonic() + self._seconds, spent)
-        course = _Course(rewrite, bench, Examination(bench, live, mine, tried, rewrite.goal))
+        examination = Examination(bench, live, mine, tried, rewrite.goal)
+        course = _Course(rewrite, bench, examination, self._min_calls)
         return await course.run(live, mine)
 
 
 class _Course:
-    """One examination from the first replay to the evidence."""
+    """One examination from the first replay to the evidence. ``least``: recorded calls that there must
+    be."""
 
-    def __init__(self, rewrite: Rewrite, bench: Bench, examination: Examination) -> None:
+    def __init__(self, rewrite: Rewrite, bench: Bench, examination: Examination, least: int) -> None:
+        self._least = least
         self._rewrite = rewrite
         self._bench = bench
         self._seen = examination
@@ -117,7 +120,7 @@ class _Course:
         seen, goal = self._seen, self._rewrite.goal
         await seen.live_pass()
         await seen.live_pass()
-        if is_unrepeatable(seen.counts(), goal):
+        if is_unrepeatable(seen.counts(), goal, self._least):
             return "unrepeatable"
         await seen.candidate_pass()
         if (fault := fault_of(self._counts())) is not None:
@@ -127,7 +130,7 @@ class _Course:
             return fault
         await seen.candidate_pass()
         await self._more_rounds()
-        return decide(self._counts(), seen.times(), goal)
+        return decide(self._counts(), seen.times(), goal, self._least)
 
     async def _more_rounds(self) -> None:
         """As many as there is time for. They are for the times, so that none has to be."""
@@ -208,7 +211,8 @@ def _reason(verdict: Verdict, counts: Counts, ratio: float | None) -> str:
             said = (
                 f"the live version answers {counts.unrepeatable} of {counts.answered + counts.failed} calls"
             )
-            return f"{said} otherwise than it did when they were recorded"
+            left = f"{counts.compared} are left, of which the model was shown {counts.shown}"
+            return f"{said} otherwise than it did when they were recorded; {left}"
         case "timeout":
             return f"{counts.late} recorded calls and {counts.cases_late} cases were not answered in time"
         case "differs":
