@@ -23,24 +23,19 @@ _ALLOWED = (
     ("os.read", "service/pool/cpu_clock.py", "_pid_of"),
 )
 
-# What measures time, fills all CPUs, or ends processes and counts what is left: beside other tests it would
-# say something of them. scripts/test.sh runs it after the others, which share the machine.
+# What measures time or memory, or fills all CPUs: beside other tests it would say something of them.
+# scripts/test.sh runs it after the others, which share the machine.
 _ALONE = (
-    "tests/embedding/",
-    "tests/functions/hostile/",
-    "tests/functions/test_function_calls.py",
+    "tests/functions/hostile/test_at_once.py",
+    "tests/functions/hostile/test_control_in_doubt.py",
+    "tests/functions/hostile/test_neighbours.py",
     "tests/pool/",
     "tests/rest/test_rest_chaos.py",
     "tests/rest/test_rest_expiry.py",
-    "tests/rest/test_rest_processes.py",
     "tests/seccomp/test_seccomp_meaning.py",
-    "tests/service/control/test_function_processes.py",
-    "tests/service/control/test_processes.py",
-    "tests/service/functions/test_contracts.py",
-    "tests/service/limits/test_processes.py",
-    "tests/supervisor/",
+    "tests/supervisor/test_kill.py",
+    "tests/supervisor/test_leaks.py",
     "tests/system/test_bounds_time.py",
-    "tests/test_bench.py",
 )
 
 
