@@ -8,6 +8,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
+from tests.alone import ALONE
 from tests.functions.api import Api, functions_service, hash_of
 from tests.postgresql import Server, binaries, postgresql
 
@@ -23,26 +24,11 @@ _ALLOWED = (
     ("os.read", "service/pool/cpu_clock.py", "_pid_of"),
 )
 
-# What measures time or memory, or fills all CPUs: beside other tests it would say something of them.
-# scripts/test.sh runs it after the others, which share the machine.
-_ALONE = (
-    "tests/functions/hostile/test_at_once.py",
-    "tests/functions/hostile/test_control_in_doubt.py",
-    "tests/functions/hostile/test_neighbours.py",
-    "tests/pool/",
-    "tests/rest/test_rest_chaos.py",
-    "tests/rest/test_rest_expiry.py",
-    "tests/seccomp/test_seccomp_meaning.py",
-    "tests/supervisor/test_kill.py",
-    "tests/supervisor/test_leaks.py",
-    "tests/system/test_bounds_time.py",
-)
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what must run alone."""
     for item in items:
-        if item.nodeid.startswith(_ALONE):
+        if item.nodeid.startswith(ALONE):
             item.add_marker("alone")
 
 
