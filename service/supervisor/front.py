@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from service.supervisor.guest import Guest
+from service.supervisor.guest import MAY_SERVE, Guest
 
 
 class Front(Guest):
@@ -29,6 +29,10 @@ class Front(Guest):
             self.control.close()
             raise
         self.pid = self._process.pid
+
+    def let_serve(self) -> None:
+        """What it needs is there. OSError when it is gone."""
+        self.control.send(MAY_SERVE)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; it is our unreaped child, so the pid is its."""

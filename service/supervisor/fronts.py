@@ -47,13 +47,14 @@ class Fronts:
         self._planner = planner
         self._restarts = Restarts()
         self._fronts: dict[int, Front] = {}
+        self._may_serve = False
         self._stopped = False
 
     def __len__(self) -> int:
         return len(self._fronts)
 
     def start(self) -> None:
-        """Start one more."""
+        """Start one more. It serves when ``let_serve`` has been called."""
         if self._stopped:
             return
         try:
@@ -63,6 +64,14 @@ class Fronts:
             return
         self._fronts[front.pid] = front
         self._loop.watch(front.control, partial(self._hear, front))
+        if self._may_serve:
+            _let_serve(front)
+
+    def let_serve(self) -> None:
+        """Those that were started, and those that will be."""
+        self._may_serve = True
+        for front in self._fronts.values():
+            _let_serve(front)
 
     def introduce(self, identity: int) -> None:
         """Every front that has said hello meets this zygote."""
@@ -167,6 +176,11 @@ class Fronts:
     def _signal(self, number: signal.Signals) -> None:
         for front in self._fronts.values():
             front.signal(number)
+
+
+def _let_serve(front: Front) -> None:
+    with contextlib.suppress(OSError):  # it is dying, which SIGCHLD reports
+        front.let_serve()
 
 
 def _end_deaf(front: Front) -> None:

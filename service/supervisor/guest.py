@@ -1,5 +1,6 @@
 """Whoever has the zygotes' workers run something, and our end of the channel to it.
 
+us → front    serve, once: until then it has imported what it needs, and waits
 us → guest    zygote {id, layers, modules} + one descriptor per kind of worker     retire {id}
               planner {ready, why, layers} + one descriptor
 guest → us    hello      proven {id}      broken {id}
@@ -17,6 +18,7 @@ from sandbox_runtime.planning import Standing
 from service.supervisor.zygotes import Zygotes
 
 MESSAGE_BYTES = 64 * 1024
+MAY_SERVE = b"serve"
 
 
 class Guest:

@@ -1,6 +1,7 @@
 """The supervisor: one loop over signals, zygotes, fronts and the planner.
 
     lars serve (this process)
+      ├── errand        sees to what fronts need, once; none of them serves before it has
       ├── front x N     serves HTTP on the listening socket it inherited
       ├── zygote x M    forks workers for the fronts it has been introduced to
       └── planner       asks language models for the fronts; only where one is configured
@@ -21,6 +22,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from sandbox_runtime.layers import Layer
 from service.supervisor.front import Front
@@ -39,10 +41,23 @@ class StartFailed(Exception):
     """The service could not start, or could not go on; the text is for the operator."""
 
 
+class Errand(Protocol):
+    """A child that was started."""
+
+    @property
+    def pid(self) -> int: ...
+    def reaped(self, status: int) -> None:
+        """It has been waited for. Raises what is then to end the service."""
+
+    def close(self) -> None:
+        """End it, unless it was reaped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to run. ``environ`` and the descriptors ``handed`` are what every front gets; ``shutdown`` is
-    in seconds. ``planner``: None where no language model is configured."""
+    in seconds. ``planner``: None where no language model is configured. ``errand`` starts one, OSError when
+    that cannot be done; None where fronts need nothing."""
 
     listener: socket.socket
     zygote: ZygoteSpec
@@ -53,6 +68,7 @@ class Plan:
     handed: tuple[int, ...]
     shutdown: float
     planner: PlannerSpec | None = None
+    errand: Callable[[], Errand] | None = None
 
 
 class Supervisor:
@@ -66,25 +82,26 @@ class Supervisor:
         self._planner = None if plan.planner is None else PlannerKeeper(self._loop, plan.planner, self)
         start_front = partial(Front, plan.listener, plan.environ, plan.handed)
         self._fronts = Fronts(self._loop, start_front, self._zygotes, self, self._planner)
-        self._began = False
+        self._errand: Errand | None = None
+        self._stands = False
         self._stopping = False
         self._failure: str | None = None
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT. StartFailed when the service cannot start or go on."""
+        """Serve until SIGTERM or SIGINT. StartFailed when the service cannot start or go on; also what the
+        errand raises."""
         become_subreaper()
         raise_open_files()
         with Signals() as signals:
             self._loop.watch(signals, lambda: self._on_signals(signals.take()))
             try:
-                for _ in range(self._plan.zygotes):
-                    self._zygotes.start()
-                if self._planner is not None:
-                    self._planner.start()
+                self._start()
                 while not (self._stopping and not self._fronts):
                     self._loop.turn()
             finally:
                 self._fronts.close()
+                if self._errand is not None:
+                    self._errand.close()
                 if self._planner is not None:
                     self._planner.close()
                 self._zygotes.close()
@@ -92,14 +109,24 @@ class Supervisor:
         if self._failure is not None:
             raise StartFailed(self._failure)
 
+    def _start(self) -> None:
+        """All at once: a front imports for longer than everything else takes together."""
+        if self._plan.errand is not None:
+            self._errand = self._plan.errand()
+        for _ in range(self._plan.fronts):
+            self._fronts.start()
+        for _ in range(self._plan.zygotes):
+            self._zygotes.start()
+        if self._planner is not None:
+            self._planner.start()
+
     # -- what the children tell --------------------------------------------------------------------------
 
     def on_stands(self, identity: int) -> None:
-        """A zygote stands: fronts meet it, and with the first they start."""
-        if not self._began and not self._stopping:
-            self._began = True
-            for _ in range(self._plan.fronts):
-                self._fronts.start()
+        """A zygote stands: fronts meet it, and may serve from the first on."""
+        if not self._stands:
+            self._stands = True
+            self._let_serve()
         self._fronts.introduce(identity)
 
     def on_retires(self, identity: int) -> None:
@@ -127,6 +154,10 @@ class Supervisor:
         self._failure = self._failure or why
         self._stop()
 
+    def _let_serve(self) -> None:
+        if self._stands and self._errand is None:
+            self._fronts.let_serve()
+
     # -- signals and the end -----------------------------------------------------------------------------
 
     def _on_signals(self, numbers: frozenset[int]) -> None:
@@ -137,10 +168,18 @@ class Supervisor:
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (child := os.waitpid(-1, os.WNOHANG))[0]:
-                if self._fronts.reaped(*child):
-                    continue
-                if self._planner is None or not self._planner.reaped(*child):
-                    self._zygotes.reaped(*child)
+                self._reaped(*child)
+
+    def _reaped(self, pid: int, status: int) -> None:
+        if self._errand is not None and self._errand.pid == pid:
+            if not self._stopping:  # whoever told us to stop may have told it too
+                errand, self._errand = self._errand, None
+                errand.reaped(status)
+                self._let_serve()
+        elif self._fronts.reaped(pid, status):
+            return
+        elif self._planner is None or not self._planner.reaped(pid, status):
+            self._zygotes.reaped(pid, status)
 
     def _stop(self) -> None:
         if self._stopping:
