@@ -4,11 +4,12 @@
 #   ensure_venv runtime    what `lars serve` needs: requirements.lock and this checkout, editable
 #   ensure_venv llm        that, and requirements-llm.lock: the clients of language models
 #   ensure_venv dev        that, and requirements-dev.lock: what check.sh and test.sh need
+#   ensure_venv load       the first, and requirements-load.lock: locust; in an environment of its own
 #
 # Sets $root (the checkout) and $venv ($LARS_VENV, or .venv in the checkout). $LARS_PYTHON names the
 # interpreter to build with; otherwise the first that runs of python3.13, python3.12, python3.11, python3.
 #
-# $venv/.lars belongs to this file: `lock` is held while building; `runtime`, `llm` and `dev` are stamps, removed
+# $venv/.lars belongs to this file: `lock` is held while building; `runtime`, `llm`, `dev` and `load` are stamps, removed
 # before the first change and written after the last, so an interrupted build is never taken for a whole one.
 
 root=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -25,7 +26,7 @@ die() { # die SENTENCE
     exit 1
 }
 
-declare -A additions=([llm]="the clients of language models" [dev]="the tools for checks and tests")
+declare -A additions=([llm]="the clients of language models" [dev]="the tools for checks and tests" [load]="locust")
 
 lock_of() { # lock_of KIND
     if [[ $1 == runtime ]]; then echo "$root/requirements.lock"; else echo "$root/requirements-$1.lock"; fi
@@ -113,7 +114,7 @@ build_venv() { # build_venv KIND, with the lock held
     if is_current runtime && [[ ! -e $venv/.lars/dev ]] && { [[ ! -e $venv/.lars/llm ]] || is_current llm; }; then
         fresh=no
     fi
-    rm -f "$venv/.lars/runtime" "$venv/.lars/llm" "$venv/.lars/dev" || die "$venv is not writable for $(id -un)."
+    rm -f "$venv/.lars/runtime" "$venv/.lars/llm" "$venv/.lars/dev" "$venv/.lars/load" || die "$venv is not writable for $(id -un)."
     if [[ $fresh == yes ]]; then
         echo "${0##*/}: setting up $venv with $("$python" -I --version) (once, under a minute)" >&2
         create_venv

@@ -3,6 +3,7 @@
 #   requirements.lock      what the service imports, and the build backend the editable install needs
 #   requirements-llm.lock  the same releases, and what the planner's process imports
 #   requirements-dev.lock  those of both, and what check.sh and test.sh use
+#   requirements-load.lock those of the first, and what loadtest.sh uses
 set -euo pipefail
 
 if (($#)); then
@@ -37,4 +38,5 @@ compile() { # compile OUTPUT ARGUMENT...
 compile requirements.lock
 compile requirements-llm.lock --extra llm --constraint "$work/requirements.lock"
 compile requirements-dev.lock --extra dev --constraint "$work/requirements-llm.lock"
-mv "$work/requirements.lock" "$work/requirements-llm.lock" "$work/requirements-dev.lock" .
+compile requirements-load.lock --extra load --constraint "$work/requirements.lock"
+mv "$work"/requirements*.lock .

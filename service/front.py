@@ -1,8 +1,9 @@
 """One front: ``python -m service.front LISTENER CONTROL SECRETS COUNTERS BULLETIN``, started by the
 supervisor with these descriptors.
 
-It serves HTTP on the socket it inherited and meets zygotes as the supervisor introduces them. It ends when it
-is told to, with SIGTERM, with the supervisor's end of the control socket, and with the supervisor itself.
+It waits until it may serve, serves HTTP on the socket it inherited and meets zygotes as the supervisor
+introduces them. It ends when it is told to, with SIGTERM, with the supervisor's end of the control socket,
+and with the supervisor itself.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from service.sessions.expiry import Expiry
 from service.settings import Settings
 from service.standing import Place, standing_state
 from service.state import ServiceState
+from service.supervisor.guest import MAY_SERVE
 from service.supervisor.kernel import die_with_parent
 from service.telemetry.logs import configure_logging
 
@@ -95,9 +97,11 @@ def main() -> None:
     listener, control, secrets, counters, bulletin = (int(number) for number in sys.argv[1:6])
     for inherited in (listener, control, counters, bulletin):
         os.set_inheritable(inherited, False)
+    sockets = socket.socket(fileno=listener), socket.socket(fileno=control)
+    if sockets[1].recv(len(MAY_SERVE)) != MAY_SERVE:
+        return  # the supervisor has ended before there was anything to serve
     settings = Settings.from_env({**os.environ, **take(secrets)})
     configure_logging(settings)
-    sockets = socket.socket(fileno=listener), socket.socket(fileno=control)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, Inherited(*sockets, counters, bulletin)))
 

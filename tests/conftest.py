@@ -8,6 +8,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
+from tests.alone import ALONE
 from tests.functions.api import Api, functions_service, hash_of
 from tests.postgresql import Server, binaries, postgresql
 
@@ -23,31 +24,11 @@ _ALLOWED = (
     ("os.read", "service/pool/cpu_clock.py", "_pid_of"),
 )
 
-# What measures time, fills all CPUs, or ends processes and counts what is left: beside other tests it would
-# say something of them. scripts/test.sh runs it after the others, which share the machine.
-_ALONE = (
-    "tests/embedding/",
-    "tests/functions/hostile/",
-    "tests/functions/test_function_calls.py",
-    "tests/pool/",
-    "tests/rest/test_rest_chaos.py",
-    "tests/rest/test_rest_expiry.py",
-    "tests/rest/test_rest_processes.py",
-    "tests/seccomp/test_seccomp_meaning.py",
-    "tests/service/control/test_function_processes.py",
-    "tests/service/control/test_processes.py",
-    "tests/service/functions/test_contracts.py",
-    "tests/service/limits/test_processes.py",
-    "tests/supervisor/",
-    "tests/system/test_bounds_time.py",
-    "tests/test_bench.py",
-)
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what must run alone."""
     for item in items:
-        if item.nodeid.startswith(_ALONE):
+        if item.nodeid.startswith(ALONE):
             item.add_marker("alone")
 
 

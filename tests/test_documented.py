@@ -416,3 +416,12 @@ async def test_the_planner_that_is_shown() -> None:
     assert isinstance(judge(plan.block, POLICIES["plan"], max_bytes=len(plan.block)), Allowed)
     assert (plan.action, plan.response_hints["transaction"]) == ("close", "write")
     assert (await planner.make(Shape("GET", ("members",)))).action == "list"
+
+
+def test_every_code_has_advice_for_the_operator() -> None:
+    """docs/troubleshooting.md names each code in its table, and none that there is not."""
+    table = (DOCS / "troubleshooting.md").read_text("utf-8").split("## By error code")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| .{4,} \|$", table, re.MULTILINE)
+    told = [code for row in rows for code in re.findall(r"`([a-z_]+)`", row)]
+    kinds = (*KINDS.values(), *PLANNER_KINDS.values(), *STORE_KINDS.values())
+    assert sorted(told) == sorted({kind.code for kind in kinds})

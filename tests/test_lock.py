@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.lock", "requirements-llm.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-llm.lock", "requirements-dev.lock", "requirements-load.lock")
 PROVIDERS = ("openai", "anthropic", "together", "otel")
 ENTRY = re.compile(
     r"^(?P<name>[a-z0-9.-]+)==(?P<version>[0-9][0-9a-z.]*)(?: ; (?P<marker>.+?))?(?P<hashes> \\)$"
@@ -30,6 +30,7 @@ def project() -> dict[str, list[str]]:
         "runtime": table["project"]["dependencies"],
         "llm": [text for name in PROVIDERS for text in extras[name]],
         "dev": [text for text in extras["dev"] if text != "lars[llm]"],
+        "load": extras["load"],
         "build": table["build-system"]["requires"],
     }
 
@@ -67,6 +68,7 @@ def test_every_line_is_a_pin_or_its_hash(lock: str) -> None:
         (LOCKS[0], ("runtime", "build")),
         (LOCKS[1], ("runtime", "build", "llm")),
         (LOCKS[2], ("runtime", "build", "llm", "dev")),
+        (LOCKS[3], ("runtime", "build", "load")),
     ],
 )
 def test_pins_satisfy_the_project(lock: str, groups: tuple[str, ...]) -> None:
@@ -82,6 +84,7 @@ def test_pins_satisfy_the_project(lock: str, groups: tuple[str, ...]) -> None:
 def test_each_lock_contains_the_one_before() -> None:
     """What is tested is what is run."""
     assert pins(LOCKS[0]).items() <= pins(LOCKS[1]).items() <= pins(LOCKS[2]).items()
+    assert pins(LOCKS[0]).items() <= pins(LOCKS[3]).items()
 
 
 def test_dev_tools_are_not_in_the_runtime_lock() -> None:
@@ -91,11 +94,11 @@ def test_dev_tools_are_not_in_the_runtime_lock() -> None:
     assert (tools - {"httpx"}).isdisjoint(pins(LOCKS[1]))
 
 
-@pytest.mark.parametrize("group", ["runtime", "llm", "dev"])
+@pytest.mark.parametrize("group", ["runtime", "llm", "dev", "load"])
 def test_dependencies_are_explained(group: str) -> None:
     """docs/dependencies.md has one row for each direct dependency, in alphabetical order, and no other."""
     text = (ROOT / "docs" / "dependencies.md").read_text()
-    section = text.split("\n## ")[{"runtime": 1, "llm": 2, "dev": 3}[group]]
+    section = text.split("\n## ")[{"runtime": 1, "llm": 2, "dev": 3, "load": 4}[group]]
     rows = re.findall(r"^\| ([a-z0-9-]+) \| .{20,} \|$", section, re.MULTILINE)
     assert rows == sorted(canonicalize_name(Requirement(text).name) for text in project()[group])
 

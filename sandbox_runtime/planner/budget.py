@@ -29,7 +29,10 @@ def max_output(tokens: int, needed: int, ceiling: int) -> int:
     left = tokens - needed
     if left < LEAST_OUTPUT:
         detail = f"the prompt has about {needed} tokens and {max(tokens, 0)} are left for the request"
-        raise CallFailed("llm_request_budget", f"{detail}; raise LARS_LLM_REQUEST_TOKENS, or send less")
+        raise CallFailed(
+            "llm_request_budget",
+            f"{detail}; raise LARS_LLM_REQUEST_TOKENS (budget_tokens of a run), or send less",
+        )
     return min(left, ceiling)
 
 

@@ -8,40 +8,45 @@ see its keys must not be open.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
+from pathlib import Path
 
 import orjson
 
 from service.access.prepare import Prepared
-from service.access.watch import is_absent
-from service.control.control import open_control
-from service.control.migrate import prepare
+from service.control.audit_key import audit_key
 from service.control.refusal import ControlRefused
+from service.control.sqlite_file import any_key
 from service.database_url import sqlite_path
-from service.errors import ControlUnavailable
 from service.handover import take
 from service.settings import Settings
 
 
-async def prepare_control(settings: Settings) -> Prepared:
-    """Here, without a child. ControlRefused."""
-    try:
-        await prepare(settings)
-        async with open_control(settings) as control:
-            return Prepared(await control.keys.any_key(), None)
-    except ControlUnavailable as error:
-        if is_absent(sqlite_path(settings.database_url.reveal())):
-            return Prepared(False, error.reason)
-        raise ControlRefused(f"{error.reason}; check LARS_DATABASE_URL and LARS_DATA_ROOT") from error
+def _usual(settings: Settings) -> Prepared | None:
+    """Where there is a file of SQLite with which all is well, or can be made one. ControlRefused."""
+    path = sqlite_path(settings.database_url.reveal())
+    keys = None if path is None else any_key(Path(path))
+    if keys is None:
+        return None
+    audit_key(settings)
+    return Prepared(keys, None)
+
+
+def _thorough(settings: Settings) -> Prepared:
+    """ControlRefused."""
+    import asyncio  # noqa: PLC0415 - slow to load, as is the next
+
+    from service.access.prepare_control import prepare_control  # noqa: PLC0415 - imports SQLAlchemy
+
+    return asyncio.run(prepare_control(settings))
 
 
 def main() -> int:
     """Entry point of the child."""
     settings = Settings.from_env({**os.environ, **take(int(sys.argv[1]))})
     try:
-        prepared = asyncio.run(prepare_control(settings))
+        prepared = _usual(settings) or _thorough(settings)
     except ControlRefused as error:
         sys.stderr.write(f"lars: {error}\n")
         return 1

@@ -11,10 +11,7 @@ import orjson
 
 from service.commands.options import WRONG_USAGE, Commands, Environ, finish
 from service.errors import LarsError
-from service.rest.builtin import DIALECTS
-from service.rest.context import METHODS, Parts, RequestContext
-from service.rest.proof.samples import Sample
-from service.rest.shape import path_template
+from service.rest.context import DIALECTS, METHODS
 from service.settings import Settings
 
 _PLANNERS = ("builtin", "llm")
@@ -38,10 +35,10 @@ def add_parser(commands: Commands) -> None:
 
 def call(settings: Settings, environ: Environ, options: argparse.Namespace) -> int:
     """Exit status 0 for a plan that would be admitted, 1 for a refusal, 2 for what is no such request."""
-    from service.commands.trial import Wanted, examine  # noqa: PLC0415 - imports SQLAlchemy, as a front does
+    from service.commands.trial import Wanted, examine, sample_of  # noqa: PLC0415 - imports SQLAlchemy, as a front does
 
     try:
-        wanted = Wanted(_sample(options), options.planner)
+        wanted = Wanted(sample_of(options), options.planner)
     except LarsError as error:
         sys.stderr.write(f"lars: {error.detail}\n")
         return WRONG_USAGE
@@ -49,27 +46,3 @@ def call(settings: Settings, environ: Environ, options: argparse.Namespace) -> i
     text = orjson.dumps(report.as_json()).decode() if options.json else report.as_text()
     sys.stdout.write(text.rstrip("\n") + "\n")
     return 0 if report.refusal is None else 1
-
-
-def _sample(options: argparse.Namespace) -> Sample:
-    """LarsError for what no front would take."""
-    path, _, query = options.path.partition("?")
-    body = b"" if options.body is None else options.body.encode()
-    headers = [(b"host", b"localhost")]
-    if body:
-        headers.append((b"content-type", options.content_type.encode()))
-    if options.prefer:
-        headers.append((b"prefer", options.prefer.encode()))
-    parts = Parts(
-        method=options.method,
-        path=path.encode(),
-        query=query.encode(),
-        headers=headers,
-        body=body,
-        ip="127.0.0.1",
-        session="proof",
-        dialect=options.dialect,
-    )
-    context = RequestContext.from_parts(parts)
-    path_template(context.segments)  # refused where a front would, before anything is started
-    return Sample(context, body)

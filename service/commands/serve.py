@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from service.access.opening import check_opening
-from service.access.prepare import Prepared, prepare_in_child, preparing
+from service.access.prepare import Preparation, Prepared
 from service.commands.options import Commands, Environ, finish
 from service.control.bulletin import create_bulletin
 from service.handover import hand_over, without_secrets
@@ -57,9 +57,8 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     # Told, because without the keys nobody could tell any more what the default is.
     clean = _for_children(environ) | {"LARS_DEFAULT_PROVIDER": settings.default_provider}
     planner = planner_spec(settings, environ)
-    prepared = prepare_in_child(clean, secrets)
-    is_open = check_opening(reach_of(listener), has_keys=_has_keys(settings, prepared))
     forbid_core_dumps()
+    opening = Opening(settings, listener, planner)
     plan = Plan(
         listener=listener,
         zygote=sandbox_spec(settings),
@@ -72,12 +71,48 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         planner=planner,
         own=listening.own,
         notifier=notifier,
-        prepare=partial(preparing, clean, secrets),
+        errand=lambda: Preparing(Preparation(clean, secrets), opening.prepared),
+        upgrade=lambda: Preparing(Preparation(clean, secrets), _keep),
     )
-    notes = _model(planner) + _no_sessions(settings.data_root) + _no_keys(prepared)
-    announcement = Announcement(url_of(listener), curl_of(listener), is_open, notes)
-    Supervisor(plan, announcement.make).run()
+    Supervisor(plan, opening.announce).run()
     return 0
+
+
+class Preparing:
+    """The supervisor's errand: what the control database says is told to ``then``."""
+
+    def __init__(self, child: Preparation, then: Callable[[Prepared], None]) -> None:
+        self._child = child
+        self._then = then
+        self.pid = child.pid
+        self.close = child.close
+
+    def reaped(self, status: int) -> None:
+        """ControlRefused, and what ``then`` raises."""
+        self._then(self._child.reaped(status))
+
+
+class Opening:
+    """Whether the service is open to its machine, which the control database says; and what an operator reads
+    when it stands."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, planner: PlannerSpec | None) -> None:
+        self._settings = settings
+        self._reach = reach_of(listener)
+        self._url, self._curl = url_of(listener), curl_of(listener)
+        self._model = _model(planner)
+        self._announcement: Announcement | None = None
+
+    def prepared(self, prepared: Prepared) -> None:
+        """Before a front may serve. OpeningRefused."""
+        is_open = check_opening(self._reach, has_keys=_has_keys(self._settings, prepared))
+        notes = self._model + _no_sessions(self._settings.data_root) + _no_keys(prepared)
+        self._announcement = Announcement(self._url, self._curl, is_open, notes)
+
+    def announce(self, hello: Hello) -> None:
+        """A front has run a program, so it was allowed to serve."""
+        if self._announcement is not None:
+            self._announcement.make(hello)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +139,10 @@ class Announcement:
         sys.stdout.flush()
         if self.is_open:
             _log.warning("open_without_keys", reach="this machine", remedy="make a key with lars keys add")
+
+
+def _keep(_: Prepared) -> None:
+    """What the service stands on was found when it was started."""
 
 
 def _for_children(environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,9 @@ from service.commands.options import Environ
 from service.limits.store import open_store
 from service.pool.local import LocalSandbox, local_sandbox
 from service.pool.pool import PoolSize
+from service.rest.context import Parts, RequestContext
 from service.rest.proof.samples import Sample
+from service.rest.shape import path_template
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
 from service.state import ServiceState, new_passage, new_state
@@ -26,6 +29,30 @@ class Wanted:
 
     sample: Sample
     planner: str
+
+
+def sample_of(options: argparse.Namespace) -> Sample:
+    """What the command line describes. LarsError for what no front would take."""
+    path, _, query = options.path.partition("?")
+    body = b"" if options.body is None else options.body.encode()
+    headers = [(b"host", b"localhost")]
+    if body:
+        headers.append((b"content-type", options.content_type.encode()))
+    if options.prefer:
+        headers.append((b"prefer", options.prefer.encode()))
+    parts = Parts(
+        method=options.method,
+        path=path.encode(),
+        query=query.encode(),
+        headers=headers,
+        body=body,
+        ip="127.0.0.1",
+        session="proof",
+        dialect=options.dialect,
+    )
+    context = RequestContext.from_parts(parts)
+    path_template(context.segments)  # refused where a front would, before anything is started
+    return Sample(context, body)
 
 
 async def examine(settings: Settings, environ: Environ, wanted: Wanted) -> Report:

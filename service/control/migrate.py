@@ -6,8 +6,6 @@ One look when there is nothing to do. Safe in several processes at once: each lo
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import os
 import sqlite3
 import sys
@@ -19,14 +17,14 @@ from sqlalchemy import Connection, column, func, inspect, select, table
 
 from service.control.database import Database
 from service.control.refusal import ControlRefused
+from service.control.sqlite_file import make_file
 from service.control.tables import VERSION_TABLE
+from service.control.version import VERSION
 from service.errors import ControlUnavailable
 from service.settings import Settings, SettingsError
 
-VERSION: Final = "0005"
 _PATIENCE: Final = 300.0  # s: a step may rewrite a table
 _LOCK: Final = 0x4C415253  # "LARS": pg_advisory_xact_lock(bigint)
-_MODE: Final = 0o600
 
 
 async def prepare(settings: Settings) -> None:
@@ -63,31 +61,10 @@ def _version(connection: Connection) -> str | None:
 
 async def _make_sure_of(path: Path) -> None:
     try:
-        await anyio.to_thread.run_sync(_make_file, path)
+        await anyio.to_thread.run_sync(make_file, path)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ControlUnavailable(f"SQLite file {path}: {reason}") from error
-
-
-def _make_file(path: Path) -> None:
-    """There, readable by its owner only (SQLite gives -wal and -shm the same mode), and with a write-ahead
-    log, which the file remembers. Another process may be at it: the directory is locked (flock(2))."""
-    with contextlib.suppress(FileNotFoundError):
-        found = path.stat()
-        if found.st_mode & 0o077:
-            path.chmod(_MODE)
-        if found.st_size:
-            return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _MODE))
-        path.chmod(_MODE)  # a umask may have taken from it
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-    finally:
-        os.close(directory)
 
 
 def main() -> int:

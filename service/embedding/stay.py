@@ -13,7 +13,7 @@ import anyio.to_thread
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from service.access.prepare_child import prepare_control
+from service.access.prepare_control import prepare_control
 from service.control.bulletin import create_bulletin
 from service.embedding.plan import Plan
 from service.embedding.workshop import Workshop

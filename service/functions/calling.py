@@ -18,6 +18,7 @@ from service.errors import (
     RequestError,
     ValidationFailed,
 )
+from service.functions.contracts import Apart
 from service.functions.figures import RAN, CallOutcome, VersionKey
 from service.functions.functions import Functions
 from service.functions.recorded_call import RecordedCall
@@ -58,9 +59,9 @@ async def call(functions: Functions, called: Called, deadline: float, spent: Spe
     try:
         module = await functions.modules.module(digest, spec.module)
         invocation = Invocation(digest, spec.name, called.body, called.query)
-        value, outcome = await functions.contracts.call(
-            Contract(spec.hash), module, invocation, deadline, spent
-        )
+        contract = Contract(spec.hash)
+        where = contract if digest == called.function.digest else Apart(contract)
+        value, outcome = await functions.contracts.call(where, module, invocation, deadline, spent)
         end, run = outcome.end, outcome.run
         error = outcome.error.type if outcome.error else None
     except FunctionError as failure:

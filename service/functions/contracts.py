@@ -33,6 +33,7 @@ INSPECTIONS: Final = 4
 TRIALS: Final = 2
 """Workers that calls may be replayed in at once, on top of those."""
 
+_APART: Final = -1
 _LATE = "the function ran past the deadline (LARS_MAX_EXEC_MS) and was ended, with all that its module kept"
 _ENDED = "it ended the process that it ran in, with all that its module kept"
 
@@ -53,8 +54,16 @@ class ContractLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """The worker of a contract for versions that are not the current one. What such a version changes beside
+    its own globals (the context of decimal, the seed of random) reaches no caller of the current ones."""
+
+    contract: Contract
+
+
+@dataclass(frozen=True, slots=True)
 class _Seat:
-    """One of the workers that a contract may have."""
+    """One of the workers that a contract may have; ``number``: from 0, or _APART."""
 
     contract: Contract
     number: int
@@ -84,7 +93,7 @@ class Contracts:
         self._trying = asyncio.Semaphore(TRIALS)
 
     async def call(
-        self, contract: Contract, module: Module, call: Invocation, deadline: float, spent: Spent
+        self, contract: Contract | Apart, module: Module, call: Invocation, deadline: float, spent: Spent
     ) -> Answer:
         """JSON text and outcome of one call; ``deadline`` is a ``time.monotonic()`` value. The worker's CPU
         time is added to ``spent``.
@@ -162,7 +171,7 @@ class Contracts:
 
     def release(self, contract: Contract) -> None:
         """Let go of the contract's workers: what its modules kept is forgotten."""
-        for number in range(self._limits.each):
+        for number in (_APART, *range(self._limits.each)):
             self._lending.release(_Seat(contract, number))
 
     def bound(self) -> list[Contract]:
@@ -181,8 +190,10 @@ class Contracts:
         """``cut_off``, and wait for the work on them."""
         await self._lending.close()
 
-    def _seat(self, contract: Contract) -> _Seat:
+    def _seat(self, contract: Contract | Apart) -> _Seat:
         """The one where fewest wait, of those the first: a contract that one worker is enough for has one."""
+        if isinstance(contract, Apart):
+            return _Seat(contract.contract, _APART)
         if self._limits.each == 1:
             return _Seat(contract, 0)
         seats = [_Seat(contract, number) for number in range(self._limits.each)]

@@ -6,6 +6,7 @@ Everything that can be refused is refused before the first write.
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -28,6 +29,7 @@ from service.functions.sources import Source
 from service.functions.values import Canary, Function, FunctionSpec, Recording, Split, Version
 
 ANY: Final = "*"
+Guard = Callable[[AsyncConnection], Awaitable[None]]
 Which = Literal["any", "improvement"]  # functions that a change may be of; the others are not found
 
 
@@ -44,11 +46,13 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Share:
     """What a canary is to get: ``weight`` percent of the calls. ``if_match``: the digest that the current
-    version must have, or ``*``. ``alone``: it must not take another canary's place."""
+    version must have, or ``*``. ``alone``: it must not take another canary's place. ``guard``: raises in the
+    transaction where it must not be done any more."""
 
     weight: int
     if_match: str | None = None
     alone: bool = False
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ async def load(connection: AsyncConnection, candidate: Candidate, if_match: str 
 async def stage(connection: AsyncConnection, candidate: Candidate, share: Share) -> Loaded:
     """Its source becomes the canary: the one that has it already, or the next version."""
     spec, digest, weight = candidate.spec, candidate.source.digest, share.weight
+    if share.guard is not None:
+        await share.guard(connection)
     found = await _loaded(connection, spec.hash, spec.name)
     _match(found, share.if_match)
     if (spec.path, spec.method) != (found.spec.path, found.spec.method):

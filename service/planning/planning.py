@@ -131,9 +131,11 @@ class Planning:
             left = min(left, self._unheld(SERVICE, of_day, "llm_day_budget"))
         if left < _LEAST_TOKENS:
             detail = f"{used} tokens are used for this request and {max(left, 0)} are left"
+            limit = (
+                "LARS_LLM_REQUEST_TOKENS" if asker.budget is None else "budget_tokens (LARS_IMPROVE_TOKENS)"
+            )
             raise PlannerFailed(
-                "llm_request_budget",
-                f"{detail}; LARS_LLM_REQUEST_TOKENS or the key's tokens would have to be more",
+                "llm_request_budget", f"{detail}; {limit} or the key's tokens would have to be more"
             )
         return left
 

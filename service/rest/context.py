@@ -22,6 +22,7 @@ from service.http.query_names import Query, add_value
 from service.rest.prefer import Preferences, parse_prefer
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+DIALECTS = ("default", "json-server")
 MAX_PATH = 8_000  # bytes, encoded
 MAX_SEGMENTS = 64
 MAX_SEGMENT = 500  # characters, decoded

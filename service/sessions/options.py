@@ -17,10 +17,10 @@ import orjson
 
 from sandbox_runtime.domain import Session
 from service.errors import FieldError, ValidationFailed
+from service.rest.context import DIALECTS
 from service.sessions.directory import digest_of
 from service.sessions.storage import in_storage
 
-DIALECTS = ("default", "json-server")
 _FRESH = 1.0  # seconds
 _MOST = 10_000
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 import orjson
 
-from service.supervisor.guest import Guest
+from service.supervisor.guest import MAY_SERVE, Guest
 
 Order = Literal["drain", "leave", "cut"]
 _PING = orjson.dumps({"t": "ping"})
@@ -38,6 +38,10 @@ class Front(Guest):
             self.control.close()
             raise
         self.pid = self._process.pid
+
+    def let_serve(self) -> None:
+        """What it needs is there. OSError when it is gone."""
+        self.control.send(MAY_SERVE)
 
     def order(self, what: Order) -> None:
         """Have it do that (``service.server``). One that is only starting, or does not read, is ended."""

@@ -72,6 +72,7 @@ class Fronts:
         self._restarts = Restarts()
         self._fronts: dict[int, Front] = {}
         self._heirs: dict[int, _Heir] = {}
+        self._may_serve = False
         self._stopped = False
         loop.after(PING_SECONDS, self._ping)
 
@@ -79,7 +80,7 @@ class Fronts:
         return len(self._fronts)
 
     def start(self) -> None:
-        """Start one more."""
+        """Start one more. It serves when ``let_serve`` has been called."""
         if self._stopped:
             return
         try:
@@ -97,6 +98,12 @@ class Fronts:
             return
         self._heirs[front.pid] = _Heir(former, then)
         self._loop.after(_PROOF_SECONDS, partial(self._unproved, front))
+
+    def let_serve(self) -> None:
+        """Those that were started, and those that will be."""
+        self._may_serve = True
+        for front in self._fronts.values():
+            _let_serve(front)
 
     @property
     def serving(self) -> list[Front]:
@@ -177,6 +184,8 @@ class Fronts:
         front = self._making.start()
         self._fronts[front.pid] = front
         self._loop.watch(front.control, partial(self._hear, front))
+        if self._may_serve:
+            _let_serve(front)
         return front
 
     def _replace(self, front: Front, code: int) -> None:
@@ -272,6 +281,11 @@ class Fronts:
     def _kill(self) -> None:
         for front in self._fronts.values():
             front.signal(signal.SIGKILL)
+
+
+def _let_serve(front: Front) -> None:
+    with contextlib.suppress(OSError):  # it is dying, which SIGCHLD reports
+        front.let_serve()
 
 
 def _end_deaf(front: Front) -> None:

@@ -1,5 +1,6 @@
 """Whoever has the zygotes' workers run something, and our end of the channel to it.
 
+us → front    serve, once: until then it has imported what it needs, and waits
 us → guest    zygote {id, layers, modules} + one descriptor per kind of worker     retire {id}
               planner {ready, why, layers} + one descriptor
               ping     drain     leave     cut                 to fronts alone: service/server.py
@@ -18,6 +19,7 @@ from sandbox_runtime.planning import Standing
 from service.supervisor.zygotes import Zygotes
 
 MESSAGE_BYTES = 64 * 1024
+MAY_SERVE = b"serve"
 
 
 class Guest:

@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from service.supervisor.fronts import Fronts
 from service.supervisor.loop import Loop
 from service.supervisor.planner_keeper import PlannerKeeper
-from service.supervisor.preparation import Preparation
+from service.supervisor.upgrade import Upgrade
 from service.supervisor.zygotes import Zygotes
 
 _log: FilteringBoundLogger = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ class Listener(Protocol):
 class Children:
     """What is replaced."""
 
-    preparation: Preparation | None
+    upgrade: Upgrade | None
     zygotes: Zygotes
     planner: PlannerKeeper | None
     fronts: Fronts
@@ -70,13 +70,12 @@ class Renewal:
             return
         self._asked, self._runs = False, True
         _log.info("renewal_begins")
-        preparation = self._children.preparation
-        if preparation is None:
-            self._prepared(None)
+        if self._children.upgrade is None:
+            self._upgraded(None)
         else:
-            preparation.run(self._prepared)
+            self._children.upgrade.run(self._upgraded)
 
-    def _prepared(self, why_not: str | None) -> None:
+    def _upgraded(self, why_not: str | None) -> None:
         if self._failed("the control database", why_not):
             return
         self._zygotes(self._children.zygotes.newest, None)

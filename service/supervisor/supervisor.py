@@ -1,6 +1,7 @@
 """The supervisor: one loop over signals, zygotes, fronts and the planner.
 
     lars serve (this process)
+      ├── errand        sees to what fronts need, once; none of them serves before it has
       ├── front x N     serves HTTP on the listening socket it inherited
       ├── zygote x M    forks workers for the fronts it has been introduced to
       └── planner       asks language models for the fronts; only where one is configured
@@ -19,7 +20,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,9 +33,9 @@ from service.supervisor.loop import Loop, Signals
 from service.supervisor.notify import Notifier
 from service.supervisor.planner import PlannerSpec
 from service.supervisor.planner_keeper import PlannerKeeper
-from service.supervisor.preparation import Preparation
 from service.supervisor.renewal import Children, Renewal
 from service.supervisor.report import Report
+from service.supervisor.upgrade import Errand, Upgrade
 from service.supervisor.zygote import Hello, ZygoteSpec
 from service.supervisor.zygotes import Zygotes
 from service.turning_away import turn_away
@@ -49,7 +49,8 @@ class StartFailed(Exception):
 class Plan:
     """What to run. ``environ`` and the descriptors ``handed`` are what every front gets; ``drain`` is in
     seconds. ``own``: nobody else goes on with the listener. ``planner``: None where no language model is
-    configured. ``prepare`` begins what must be done before fronts with other code are started."""
+    configured. ``errand`` starts one, and ``upgrade`` one before fronts with other code are started, OSError
+    when that cannot be done; None where fronts need nothing."""
 
     listener: socket.socket
     zygote: ZygoteSpec
@@ -62,7 +63,8 @@ class Plan:
     planner: PlannerSpec | None = None
     own: bool = True
     notifier: Notifier = field(default_factory=lambda: Notifier({}))
-    prepare: Callable[[], subprocess.Popen[bytes]] | None = None
+    errand: Callable[[], Errand] | None = None
+    upgrade: Callable[[], Errand] | None = None
 
 
 class Supervisor:
@@ -76,33 +78,34 @@ class Supervisor:
         self._planner = None if plan.planner is None else PlannerKeeper(self._loop, plan.planner, self)
         making = Making(partial(Front, plan.listener, plan.environ, plan.handed), plan.drain)
         self._fronts = Fronts(self._loop, making, self._zygotes, self, self._planner)
-        self._preparation = None if plan.prepare is None else Preparation(self._loop, plan.prepare)
-        children = Children(self._preparation, self._zygotes, self._planner, self._fronts)
+        self._upgrade = None if plan.upgrade is None else Upgrade(self._loop, plan.upgrade)
+        children = Children(self._upgrade, self._zygotes, self._planner, self._fronts)
         self._renewal = Renewal(self._loop, children, self)
         self._report = Report(plan.notifier, url_of(plan.listener), (plan.fronts, plan.zygotes))
         self._hung_up = False  # before there was anything to replace
-        self._began = False
+        self._errand: Errand | None = None
+        self._stands = False
         self._stopping = False
         self._failure: str | None = None
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT. StartFailed when the service cannot start or go on."""
+        """Serve until SIGTERM or SIGINT. StartFailed when the service cannot start or go on; also what the
+        errand raises."""
         become_subreaper()
         raise_open_files()
         with Signals() as signals:
             self._loop.watch(signals, lambda: self._on_signals(signals.take()))
             try:
-                for _ in range(self._plan.zygotes):
-                    self._zygotes.start()
-                if self._planner is not None:
-                    self._planner.start()
+                self._start()
                 while not (self._stopping and not self._fronts):
                     self._report.counted(len(self._fronts.serving), len(self._zygotes.usable()))
                     self._loop.turn()
             finally:
                 self._fronts.close()
-                if self._preparation is not None:
-                    self._preparation.close()
+                if self._upgrade is not None:
+                    self._upgrade.close()
+                if self._errand is not None:
+                    self._errand.close()
                 if self._planner is not None:
                     self._planner.close()
                 self._zygotes.close()
@@ -111,14 +114,24 @@ class Supervisor:
         if self._failure is not None:
             raise StartFailed(self._failure)
 
+    def _start(self) -> None:
+        """All at once: a front imports for longer than everything else takes together."""
+        if self._plan.errand is not None:
+            self._errand = self._plan.errand()
+        for _ in range(self._plan.fronts):
+            self._fronts.start()
+        for _ in range(self._plan.zygotes):
+            self._zygotes.start()
+        if self._planner is not None:
+            self._planner.start()
+
     # -- what the children tell --------------------------------------------------------------------------
 
     def on_stands(self, identity: int) -> None:
-        """A zygote stands: fronts meet it, and with the first they start."""
-        if not self._began and not self._stopping:
-            self._began = True
-            for _ in range(self._plan.fronts):
-                self._fronts.start()
+        """A zygote stands: fronts meet it, and may serve from the first on."""
+        if not self._stands:
+            self._stands = True
+            self._let_serve()
         self._fronts.introduce(identity)
 
     def on_retires(self, identity: int) -> None:
@@ -154,6 +167,10 @@ class Supervisor:
         self._failure = self._failure or why
         self._stop()
 
+    def _let_serve(self) -> None:
+        if self._stands and self._errand is None:
+            self._fronts.let_serve()
+
     # -- signals and the end -----------------------------------------------------------------------------
 
     def _on_signals(self, numbers: frozenset[int]) -> None:
@@ -183,12 +200,20 @@ class Supervisor:
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (child := os.waitpid(-1, os.WNOHANG))[0]:
-                if self._fronts.reaped(*child):
-                    continue
-                if self._preparation is not None and self._preparation.reaped(*child):
-                    continue
-                if self._planner is None or not self._planner.reaped(*child):
-                    self._zygotes.reaped(*child)
+                self._reaped(*child)
+
+    def _reaped(self, pid: int, status: int) -> None:
+        if self._errand is not None and self._errand.pid == pid:
+            if not self._stopping:  # whoever told us to stop may have told it too
+                errand, self._errand = self._errand, None
+                errand.reaped(status)
+                self._let_serve()
+        elif self._fronts.reaped(pid, status):
+            return
+        elif self._upgrade is not None and self._upgrade.reaped(pid, status):
+            return
+        elif self._planner is None or not self._planner.reaped(pid, status):
+            self._zygotes.reaped(pid, status)
 
     def _stop(self) -> None:
         if self._stopping:

@@ -101,11 +101,11 @@ class Zygotes:
         """Start another in the place of this one, which it keeps until that one has proved itself. ``then``
         is told why none does, or None."""
         entry = self._standing.get(identity)
-        if entry is None:
-            self._loop.after(_LOOK_AGAIN, partial(then, None))  # it is only starting, or has just died
-            return
-        entry.followed = True
-        self.start(identity, then)
+        if entry is not None:
+            entry.followed = True
+            self.start(identity, then)
+        else:  # it is only starting, or has just died
+            self._loop.after(_LOOK_AGAIN, partial(then, None))
 
     def usable(self) -> list[int]:
         """The identities of those that fronts may ask for workers."""

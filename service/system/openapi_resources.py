@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from service.errors import MEDIA_TYPE
-from service.rest.context import MAX_SEGMENT
+from service.rest.context import DIALECTS, MAX_SEGMENT
 from service.rest.identity import HEADER
 from service.rest.shape import MAX_COLLECTION
-from service.sessions.options import DIALECTS
 
 Json = dict[str, Any]
 _JSON = "application/json"

@@ -146,6 +146,24 @@ def test_canary(two: Api, contract: str) -> None:
     assert {which(two, contract) for _ in range(40)} == {2}
 
 
+def test_a_canary_changes_nothing_for_others(api: Api, contract: str) -> None:
+    """What it does to a library reaches no caller of a current version, whoever asks for it, until it is
+    current itself."""
+    price = "import decimal\ndef price() -> str:\n    return str(decimal.Decimal(22) / decimal.Decimal(7))\n"
+    imprecise = "import decimal\ndecimal.getcontext().prec = 3\n"
+    api.serve(contract, price + text(1), "price", "which")
+    api.upload(contract, imprecise + text(2)).raise_for_status()
+    assert api.load(contract, "which", canary_weight=50).status_code == 200
+    seen = set[int]()
+    while seen != {1, 2}:
+        seen.add(which(api, contract))
+        assert which(api, contract, version=2) == 2
+        assert value(api.get(contract, "price")).startswith("3.142857142857")
+    change(api, contract, "POST", "/rollback", {"to": 2})
+    assert which(api, contract) == 2
+    assert value(api.get(contract, "price")) == "3.14"
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

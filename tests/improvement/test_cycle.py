@@ -221,6 +221,19 @@ def test_one_run_for_each_target(cycles: Cycles) -> None:
     assert "unknown" not in cycles.model.prompts
 
 
+def test_tokens_are_bounded(cycles: Cycles) -> None:
+    """Where no candidate could be written the run has failed; where some were, they decide."""
+    cycles.serve("dear", slow("dear"), *RECORDED)
+    failed = cycles.improve("dear", fast("dear"), budget_tokens=1000)
+    assert (failed["status"], failed["tokens"]) == ("failed", 0)
+    assert failed["reason"].startswith("llm_request_budget: ")
+    wrong = [fast("dear", f"if n == 7: return {number}") for number in range(9)]
+    refused = cycles.improve("dear", *wrong, budget_tokens=3000)
+    assert (refused["status"], 0 < refused["tokens"] <= 3000) == ("refused", True), refused
+    assert 1 <= len(verdicts(refused)) < len(wrong)
+    assert stages(refused)[-1] == "end"
+
+
 def test_what_was_done_is_written_down(cycles: Cycles) -> None:
     """The audit log has every step of a run, without code and without calls."""
     lines = [line for line in cycles.service.log_lines() if line["event"] == "audit"]

@@ -225,6 +225,21 @@ async def test_what_answers_otherwise_each_time_is_unrepeatable(place: Trials, t
     assert (evidence.verdict, evidence.facts["differences"]) == ("unrepeatable", [])
 
 
+@pytest.mark.parametrize("answered", [1, 5])
+async def test_what_is_left_must_show_something(place: Trials, answered: int) -> None:
+    """Calls that failed of something that has gone are left out, and what then is left is little, or was all
+    shown to the model: a table of that is right for all of it, and wrong for every other."""
+    live = PLUS.replace("return", "for _ in range(20000): pass\n    return")
+    known = await place.record(live, numbered(answered))
+    gone = [replace(known[0], body=b'{"x": %d}' % n, value=None, error="MemoryError") for n in range(9, 18)]
+    samples = Samples(known, tuple(gone))
+    table = {n: n + 1 for n in range(answered)}
+    learned = f"def f(x: int) -> int:\n    return {table}.get(x, 0)"
+    rewrite = Rewrite(await place.load(live), source_of(learned.encode()), samples, (), "errors")
+    evidence = await Examiner(place.functions, 5).examine(rewrite, Spent())
+    assert evidence.verdict == "unrepeatable", evidence.reason
+
+
 async def test_cases_are_measured_by_the_live_version(place: Trials) -> None:
     """Those that it does not take, repeat or finish are left out, whatever the model expects."""
     live = "import random\ndef f(x: int) -> float:\n    while x == 99: pass\n    return random.random() if x == 50 else abs(x)"

@@ -80,7 +80,7 @@ def test_a_key_has_one_effect(pair: Pair) -> None:
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
         for number in range(20):
             key = {"Idempotency-Key": f"at-once-{number}"}
-            both = list(threads.map(lambda c, key=key: c.post("/bills", json={}, headers=key), pair))  # type: ignore[misc]
+            both = list(threads.map(lambda c, key=key: c.post("/bills", json={}, headers=key), pair))
             assert {answer.status_code for answer in both} == {201}
             assert both[0].json() == both[1].json() == {"id": number + 1}
 

@@ -62,8 +62,7 @@ def test_a_socket_that_is_passed_outlives_who_served_it(tmp_path: Path) -> None:
             assert len(service.events("service_manager_not_told")) == 1, "and it serves all the same"
             assert service.stop() == 0
         waiting = send(port, HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        command = (*SERVE, "--fd", str(number))
-        with ending(Service(command, tmp_path, environ, (number,))) as service:
+        with ending(Service((*SERVE, "--fd", str(number)), tmp_path, environ, (number,))) as service:
             service.wait_ready()
             assert answer(waiting).startswith(b"HTTP/1.1 200 ")
             assert service.stop() == 0

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.commands.doctor import planner_lines
+from service.commands.diagnosis import planner_lines
 from service.planner_spec import planner_spec
 from service.settings import Settings
 from service.supervisor.planner import PlannerSpec

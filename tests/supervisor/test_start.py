@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import signal
 import socket
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.supervisor.load import Load
-from tests.supervisor.processes import children
+from tests.supervisor.processes import children, tree
 from tests.supervisor.serving import ROOT, Service, running, serving, wait_until
 
 SERVE = (sys.executable, "-m", "service", "serve", "--port", "0")
@@ -157,6 +160,60 @@ def test_a_front_that_cannot_start_is_tried_a_few_times_and_then_ends_the_servic
             None,
         ]
         assert last_line(service) == "lars: the HTTP front could not start; its last lines above say why"
+
+
+@contextmanager
+def data_root_held(directory: Path) -> Iterator[ExitStack]:
+    """Whoever would make a control database there waits, until the stack is closed."""
+    (directory / "data").mkdir(mode=0o700)
+    descriptor = os.open(directory / "data", os.O_RDONLY | os.O_DIRECTORY)
+    with ExitStack() as hold:
+        hold.callback(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield hold
+
+
+def wait_for_all_but_the_database(service: Service) -> None:
+    """Zygote and front are there, and the front waits for leave to serve."""
+    wait_until(lambda: len(service.zygotes) == 1, "a zygote")
+    wait_until(lambda: [front for front in service.fronts if front.receives], "a front that waits")
+
+
+def test_no_front_serves_before_the_control_database_is_there(tmp_path: Path) -> None:
+    with data_root_held(tmp_path) as hold, running(SERVE, tmp_path, LARS_ZYGOTES="1") as service:
+        wait_for_all_but_the_database(service)
+        assert service.workers == []
+        assert service.output == ""
+        hold.close()
+        service.wait_ready()
+        assert service.answers()
+        assert service.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_that_waits_for_its_database_can_be_stopped(number: signal.Signals, tmp_path: Path) -> None:
+    with data_root_held(tmp_path), running(SERVE, tmp_path, LARS_ZYGOTES="1") as service:
+        wait_for_all_but_the_database(service)
+        members = tree(service.supervisor)
+        assert any("prepare_child" in member.command for member in members)
+        assert service.stop(number) == 0
+        assert [member.command for member in members if member.lives] == []
+        assert (service.output, service.errors) == ("", "")
+
+
+def test_a_control_database_that_is_refused_ends_the_start(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "control.db").write_bytes(b"no database at all, but there" * 100)
+    with running(SERVE, tmp_path) as service:
+        members = tree(service.supervisor)
+        assert service.popen.wait(20) == 1
+        assert re.fullmatch(
+            r"lars: SQLite file \S+/control\.db: file is not a database; "
+            r"check LARS_DATABASE_URL and LARS_DATA_ROOT\n",
+            service.errors,
+        ), service.errors
+        assert service.output == ""
+        assert [member.command for member in members if member.lives] == []
 
 
 async def test_zygotes_that_are_worn_are_replaced_without_a_failed_request(tmp_path: Path) -> None:

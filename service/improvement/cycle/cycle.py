@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from service.errors import LarsError, kind_of
+from service.errors import ControlUnavailable, LarsError, kind_of
 from service.improvement.cycle.deployment import Deployment
 from service.improvement.cycle.development import Development
 from service.improvement.cycle.logbook import Logbook
@@ -30,9 +30,12 @@ async def go_on(workshop: Workshop, logbook: Logbook) -> None:
 
 
 async def _failing_well(work: Awaitable[None], logbook: Logbook) -> None:
+    """Where only the database fails, a run that may have a canary already is left to whoever finds it."""
     try:
         await work
     except LarsError as error:
+        if isinstance(error, ControlUnavailable) and logbook.run.status != "running":
+            raise
         reason = f"{kind_of(error).code}: {error.detail}"
         await logbook.step("end", "failed", {"reason": reason}, status="failed", reason=reason)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -26,10 +25,6 @@ from service.improvement.cycle.workshop import Workshop
 from service.improvement.runs.values import Chosen, Decision, Name, Watched
 
 _LOOK: Final = 1.0  # seconds: figures are no younger
-_BY_HAND: Final[Mapping[Decision, Judged]] = {
-    "promote": Judged("promote", "a person has promoted it"),
-    "roll_back": Judged("roll_back", "a person has refused it"),
-}
 _PROMOTED: Final = "it was made the current version"
 _log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -76,7 +71,9 @@ class Deployment:
         registry, chosen = self._workshop.control.functions, self._chosen
         found = await registry.get(*self._target)
         source = Source(chosen.digest, chosen.text)
-        share = Share(self._workshop.terms.percent, chosen.live, alone=True)
+        # In the same transaction: a front that has lost the run must leave no canary behind.
+        guard = self._workshop.control.runs.held(self._logbook.run)
+        share = Share(self._workshop.terms.percent, chosen.live, alone=True, guard=guard)
         staged = await registry.stage(found.spec, source, chosen.signature, self._by, share)
         await self._workshop.changed()
         return staged.function, staged.version
@@ -93,20 +90,18 @@ class Deployment:
 
     async def _looked(self, watched: Watched) -> bool:
         """Whether that was all."""
-        decision = (await self._logbook.look()).decision
+        run = await self._logbook.look()
         try:
             function = await self._workshop.control.functions.get(*self._target)
         except NotFound as error:
             await self._superseded(error.detail)
             return True
         if function.canary is None or function.canary.version != watched.version:
-            await self._without_canary(function, watched, decision)
+            await self._without_canary(function, watched, run.decision)
             return True
         seen = await self._seen(function, watched)
-        judged = _BY_HAND[decision] if decision is not None else self._judged(watched, seen)
-        if judged.action != "wait":
-            await self._settle(watched, judged, seen)
-        return judged.action != "wait"
+        judged = Judged(run.decision, run.reason) if run.decision is not None else self._judged(watched, seen)
+        return judged.action != "wait" and await self._settled(watched, judged, seen)
 
     async def _without_canary(self, function: Function, watched: Watched, decision: Decision | None) -> None:
         """Others have ended it, or whoever worked on this run did and could not say so any more."""
@@ -125,21 +120,27 @@ class Deployment:
         )
 
     def _judged(self, watched: Watched, seen: Seen) -> Judged:
-        live = seen.live if seen.live.runs else watched.live  # without calls since, as it was before
-        return judge(live, seen.canary, time.time() - watched.since, self._workshop.terms.thresholds)
+        thresholds = self._workshop.terms.thresholds
+        enough = sum(seen.live.runs.values()) >= thresholds.calls
+        live = seen.live if enough else seen.live + watched.live  # with what it did before
+        return judge(live, seen.canary, time.time() - watched.since, thresholds)
 
-    async def _settle(self, watched: Watched, judged: Judged, seen: Seen) -> None:
+    async def _settled(self, watched: Watched, judged: Judged, seen: Seen) -> bool:
+        """Whether it was done: not when a person has decided otherwise meanwhile."""
         promotes = judged.action == "promote"
         summary = {"reason": judged.why, "live": tally_view(seen.live), "canary": tally_view(seen.canary)}
         await self._logbook.step("monitor", judged.action, summary, reason=judged.why, decision=judged.action)
+        if self._logbook.run.decision != judged.action:
+            return False
         registry = self._workshop.control.functions
         try:
             await registry.settle(*self._target, self._by, watched.version, promote=promotes)
         except (Conflict, NotFound) as error:
             await self._superseded(error.detail)
-            return
+            return True
         await self._workshop.changed()
         await self._over("promote" if promotes else "rollback", watched, judged.why)
+        return True
 
     async def _over(self, stage: Literal["promote", "rollback"], watched: Watched, why: str) -> None:
         status = "promoted" if stage == "promote" else "rolled_back"

@@ -14,11 +14,12 @@ from typing import Any
 import orjson
 
 from sandbox_runtime.planning import Repair
+from service.errors import PlannerFailed
 from service.functions.recorded_call import RecordedCall
 from service.functions.sources import Source, digest_of
 from service.functions.values import Function
 from service.improvement.cycle.logbook import Logbook
-from service.improvement.cycle.targeting import Target
+from service.improvement.cycle.searching import Target
 from service.improvement.cycle.workshop import Workshop
 from service.improvement.difference import difference
 from service.improvement.runs.values import Chosen
@@ -28,6 +29,7 @@ from service.planning.planning import BadReply, Question
 from service.pool.job import Spent
 
 _DIFF_SECONDS = 5.0
+_NO_TOKENS = "llm_request_budget"
 _HOPELESS = frozenset(("too_few_calls", "unrepeatable"))  # whatever a candidate says
 _SAME = "it is the module as it is; write one that is better"
 _AGAIN = "it is what was refused before; write another"
@@ -69,7 +71,12 @@ class Development:
         repair: Repair | None = None
         evidence: Evidence | None = None
         for number in range(1, self._logbook.run.order.max_candidates + 1):
-            draft = await self._write(number, live, repair)
+            try:
+                draft = await self._write(number, live, repair)
+            except PlannerFailed as error:
+                if evidence is None or error.code != _NO_TOKENS:
+                    raise
+                break  # what was tried decides
             if isinstance(draft, Repair):
                 repair = draft
                 continue

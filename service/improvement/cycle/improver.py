@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -14,8 +13,9 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from service.access.principal import Actor
-from service.errors import Conflict, ControlUnavailable
+from service.errors import ControlUnavailable
 from service.improvement.cycle import cycle
+from service.improvement.cycle.automatic import Automatic
 from service.improvement.cycle.logbook import Logbook
 from service.improvement.cycle.workshop import Workshop
 from service.improvement.runs.store import LEASE, RunLost
@@ -36,6 +36,7 @@ class Improver:
         self._holder = secrets.token_hex(8)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failing = False
+        self._automatic = Automatic(workshop, self._begin_own)
 
     async def start(self, order: Order, by: Actor, asker: Asker) -> Run:
         """Begin a run. PlannerFailed when there is no model to ask; Conflict when its target is being
@@ -47,6 +48,11 @@ class Improver:
 
     async def run(self) -> None:
         """Until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep())
+            group.create_task(self._automatic.run())
+
+    async def _keep(self) -> None:
         while True:
             await asyncio.sleep(_LOOK)
             try:
@@ -73,7 +79,7 @@ class Improver:
 
     async def look_now(self) -> None:
         """Go on with runs that wait for somebody. ControlUnavailable."""
-        for run in await self._workshop.control.runs.adopt(self._holder):
+        for run in await self._workshop.control.runs.adopt(self._holder, frozenset(self._tasks)):
             self._begin(run, Asker(run.by), cycle.go_on)
 
     async def _look(self) -> None:
@@ -82,20 +88,11 @@ class Improver:
             if run_id in self._tasks:
                 self._tasks[run_id].cancel()  # it has ended, or is another's
         await self.look_now()
-        await self._start_by_itself()
 
-    async def _start_by_itself(self) -> None:
-        terms, store = self._workshop.terms, self._workshop.control.runs
-        if not terms.interval or not self._workshop.planning.configured:
-            return
-        last = await store.last_automatic()
-        if last is not None and last > time.time() - terms.interval:
-            return
-        order = Order(terms.usual.candidates, terms.usual.tokens)
-        try:
-            run = await store.create(order, SERVICE, self._holder, terms.interval)
-        except Conflict:
-            return  # another front was faster
+    async def _begin_own(self, order: Order) -> None:
+        """One that nobody asked for. Conflict when there was one just now; ControlUnavailable."""
+        interval = self._workshop.terms.interval
+        run = await self._workshop.control.runs.create(order, SERVICE, self._holder, interval)
         self._begin(run, Asker(SERVICE.principal), cycle.go)
 
     def _begin(self, run: Run, asker: Asker, work: Callable[[Workshop, Logbook], Awaitable[None]]) -> None:

@@ -45,5 +45,6 @@ class Logbook:
 
     async def look(self) -> Run:
         """The run as it is kept: somebody may have decided."""
-        self.run = replace(self.run, decision=(await self._store.get(self.run.id)).decision)
+        kept = await self._store.get(self.run.id)
+        self.run = replace(self.run, decision=kept.decision, reason=kept.reason)
         return self.run

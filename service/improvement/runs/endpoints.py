@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import anyio.to_thread
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +16,7 @@ from service.http.paging import read_page
 from service.improvement.runs.events import MEDIA_TYPE
 from service.improvement.runs.request import Usual, parse_order, parse_verdict
 from service.improvement.runs.store import MAX_LIST
+from service.improvement.runs.values import KeptStep, Run
 from service.improvement.runs.view import run_view, whole_view
 from service.planning.asker import asker_of
 from service.state import state_of
@@ -46,8 +49,9 @@ async def list_runs(request: Request) -> Response:
 async def show_run(request: Request) -> Response:
     """GET /self-improve/runs/RUN."""
     store, name = state_of(request).control.runs, request.path_params["run"]
-    run = await store.get(name)
-    return _json(whole_view(run, await store.steps(name)))
+    run, steps = await store.get(name), await store.steps(name)
+    text = await anyio.to_thread.run_sync(_whole, run, steps)  # megabytes, where candidates are long
+    return Response(text, media_type="application/json")
 
 
 async def follow_run(request: Request) -> Response:
@@ -68,6 +72,10 @@ async def approve_run(request: Request) -> Response:
     run = await store.decide(run, actor_of(request), approved=verdict.approved, note=verdict.note)
     await state.improver.look_now()
     return _json(run_view(run))
+
+
+def _whole(run: Run, steps: Sequence[KeptStep]) -> bytes:
+    return orjson.dumps(whole_view(run, steps))
 
 
 def _last_event(request: Request) -> int:

@@ -16,6 +16,8 @@ _PLAIN: Final = (
     *("created", "updated", "ended", "holder", "lease"),
 )
 
+_NO_NUL: Final = "\N{REPLACEMENT CHARACTER}"  # PostgreSQL keeps no NUL; a module's exception may say one
+
 
 def row_of(run: Run) -> dict[str, Any]:
     """Values by column."""
@@ -28,6 +30,7 @@ def row_of(run: Run) -> dict[str, Any]:
     }
     return {
         **{column: getattr(run, column) for column in _PLAIN},
+        "reason": run.reason.replace("\0", _NO_NUL),
         "hash": contract,
         "name": name,
         "active": run.is_active,

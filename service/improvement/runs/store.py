@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+import anyio.to_thread
 import orjson
-from sqlalchemy import ColumnElement, delete, func, insert, not_, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, not_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.access.principal import Actor
@@ -25,8 +26,9 @@ from service.control.seals import Event
 from service.control.tables import RUN_STEPS as STEPS
 from service.control.tables import RUNS
 from service.errors import Conflict, NotFound
+from service.functions.registry_work import Guard
 from service.improvement.runs.rows import row_of, run_of, step_of
-from service.improvement.runs.values import KeptStep, Order, Run, Stage, Step
+from service.improvement.runs.values import KeptStep, Name, Order, Run, Stage, Step
 
 LEASE: Final = 5.0
 """Seconds for which a run is held."""
@@ -34,6 +36,7 @@ MAX_ACTIVE: Final = 100
 MAX_KEPT: Final = 500
 """Runs that have ended; the audit log has the others' steps."""
 MAX_LIST: Final = 100
+_REFUSED: Final = "a person has refused it"
 _ACTIVE: Final = RUNS.c.active == true()
 _HELD: Final = ("running", "deploying", "monitoring")  # somebody has to work on them
 
@@ -72,13 +75,18 @@ class RunStore:
         return run
 
     async def record(self, run: Run, step: Step) -> Run:
-        """Keep the step, and with it the run as it is now: ``run`` has what the step has changed. RunLost
-        when its holder is not the one that is kept; Conflict when its target is being improved already."""
+        """Keep the step, and with it the run as it is now: ``run`` has what the step has changed. A decision
+        that was made meanwhile stays, and so does the reason for it while the run goes on. RunLost when its
+        holder is not the one that is kept; Conflict when its target is being improved already."""
         run = replace(run, updated=time.time(), ended=None if run.is_active else time.time())
         detail = {"run": run.id, "outcome": step.outcome, "status": run.status, **step.summary}
         event = Event(Actor(run.by, ""), f"improve.{step.stage}", _target(run), detail)
-        await self._audit.recorded(event, partial(_record, run=run, step=step))
-        return run
+        return await self._audit.recorded(event, partial(_record, run=run, step=step))
+
+    def held(self, run: Run) -> Guard:
+        """For the transaction of another change: RunLost unless the run is its holder's still, and nobody
+        else gets it before that change is made."""
+        return partial(_check_held, run=run)
 
     async def decide(self, run: Run, by: Actor, *, approved: bool, note: str) -> Run:
         """What a person wants of a run, which is as it was seen: an approval deploys what waits for one, and
@@ -107,10 +115,11 @@ class RunStore:
                 update(RUNS).where(RUNS.c.holder == holder, _ACTIVE).values(holder=None, lease=0.0)
             )
 
-    async def adopt(self, holder: str) -> tuple[Run, ...]:
-        """Runs that somebody should work on and nobody does, held from now on."""
+    async def adopt(self, holder: str, busy: Collection[str] = ()) -> tuple[Run, ...]:
+        """Runs that somebody should work on and nobody does, held from now on. ``busy``: those that the
+        holder works on, whatever their lease: it may not have been able to renew it."""
         now = time.time()
-        orphaned = RUNS.c.status.in_(_HELD) & (RUNS.c.lease < now)
+        orphaned = RUNS.c.status.in_(_HELD) & (RUNS.c.lease < now) & RUNS.c.id.not_in(busy)
         async with self._database.reading() as connection:
             if await connection.scalar(select(RUNS.c.id).where(orphaned).limit(1)) is None:
                 return ()
@@ -126,19 +135,28 @@ class RunStore:
             found: float | None = await connection.scalar(query)
         return found
 
+    async def last_of_each(self, but: str) -> dict[Name, str]:
+        """The id of the last run of each function that found something to do, without the run ``but``."""
+        query = select(RUNS.c.hash, RUNS.c.name, func.max(RUNS.c.id)).group_by(RUNS.c.hash, RUNS.c.name)
+        query = query.where(RUNS.c.hash.is_not(None), RUNS.c.id != but, RUNS.c.status != "nothing_to_do")
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return {(contract, name): run for contract, name, run in rows}
+
     async def get(self, run: str) -> Run:
         """NotFound."""
         async with self._database.reading() as connection:
             return await _get(connection, run)
 
     async def list(self, limit: int, after: str | None = None) -> tuple[Run, ...]:
-        """The newest first, at most MAX_LIST; ``after``: the id of the last of the page before."""
+        """The newest first, at most MAX_LIST; ``after``: the id of the last of the page before. NotFound for
+        what can be none."""
         query = select(RUNS).order_by(RUNS.c.id.desc()).limit(min(limit, MAX_LIST))
         if after is not None:
-            query = query.where(RUNS.c.id < after)
+            query = query.where(RUNS.c.id < _checked(after))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return tuple(run_of(row) for row in rows)
+        return await anyio.to_thread.run_sync(_runs, rows)  # a hundred modules may be in them
 
     async def steps(self, run: str, after: int = 0) -> tuple[KeptStep, ...]:
         """Those with a number above ``after``, in order."""
@@ -160,18 +178,31 @@ async def _create(connection: AsyncConnection, run: Run, every: float) -> None:
     await connection.execute(insert(RUNS).values(row_of(run)))
 
 
-async def _record(connection: AsyncConnection, run: Run, step: Step) -> None:
-    kept = RUNS.c.id == run.id
-    query = select(RUNS.c.holder, RUNS.c.active, RUNS.c.hash, RUNS.c.decision).where(kept).with_for_update()
-    row = (await connection.execute(query)).one_or_none()
-    if row is None or not row.active or row.holder != run.holder:
-        raise RunLost(run.id)
-    if row.hash is None:
+async def _record(connection: AsyncConnection, run: Run, step: Step) -> Run:
+    row = await _held(connection, run)
+    if row["hash"] is None:
         await _check_target(connection, run)
-    values = {**row_of(run), "decision": row.decision or run.decision}
+    if row["decision"] not in (None, run.decision):  # by a person, meanwhile
+        run = replace(run, decision=row["decision"], reason=row["reason"] if run.is_active else run.reason)
+    values = row_of(run)
     del values["lease"]  # which is renewed beside this
-    await connection.execute(update(RUNS).where(kept).values(values))
+    await connection.execute(update(RUNS).where(RUNS.c.id == run.id).values(values))
     await _add_step(connection, run.id, step)
+    return run
+
+
+async def _check_held(connection: AsyncConnection, run: Run) -> None:
+    await _held(connection, run)
+
+
+async def _held(connection: AsyncConnection, run: Run) -> RowMapping:
+    """Hash, decision and reason as they are kept, of a run that is its holder's. RunLost."""
+    columns = (RUNS.c.holder, RUNS.c.active, RUNS.c.hash, RUNS.c.decision, RUNS.c.reason)
+    query = select(*columns).where(RUNS.c.id == run.id).with_for_update()
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None or not row["active"] or row["holder"] != run.holder:
+        raise RunLost(run.id)
+    return row
 
 
 async def _decide(connection: AsyncConnection, run_id: str, step: Step) -> Run:
@@ -185,22 +216,42 @@ async def _decide(connection: AsyncConnection, run_id: str, step: Step) -> Run:
 
 def decided(run: Run, *, approved: bool) -> Run:
     """What becomes of it when a person has decided. Conflict when there is nothing to decide. Pure."""
+    if run.status == "monitoring" and run.decision is not None:
+        raise Conflict(f"it is decided already: {run.decision}; look at it again in a moment")
     if run.status == "monitoring":
-        return replace(run, decision="promote" if approved else "roll_back")
+        if approved:
+            return replace(run, decision="promote", reason="a person has promoted it")
+        return replace(run, decision="roll_back", reason=_REFUSED)
     if not approved and run.is_active:
         if run.status == "deploying":
             raise Conflict("it is being deployed; refuse it again in a moment")
-        return replace(run, status="refused", reason="a person has refused it", holder=None)
+        return replace(run, status="refused", reason=_REFUSED, holder=None)
     if run.status == "awaiting_approval":
         return replace(run, status="deploying", reason="", holder=None, lease=0.0)
     raise Conflict(f"the run is {run.status}; only one that awaits approval or is monitored can be approved")
 
 
 async def _get(connection: AsyncConnection, run: str) -> Run:
-    found = (await connection.execute(select(RUNS).where(RUNS.c.id == run))).mappings().one_or_none()
+    query = select(RUNS).where(RUNS.c.id == _checked(run))
+    found = (await connection.execute(query)).mappings().one_or_none()
     if found is None:
-        raise NotFound(f"there is no run {run[:60]}; GET /self-improve/runs has those there are")
+        raise _no_run(run)
     return run_of(found)
+
+
+def _checked(run: str) -> str:
+    """What may be an id: PostgreSQL refuses a NUL, and orders other texts in its own way. NotFound."""
+    if not (run.isascii() and run.replace("_", "").isalnum()):
+        raise _no_run(run)
+    return run
+
+
+def _no_run(run: str) -> NotFound:
+    return NotFound(f"there is no run {run[:60]!a}; GET /self-improve/runs has those there are")
+
+
+def _runs(rows: Sequence[RowMapping]) -> tuple[Run, ...]:
+    return tuple(run_of(row) for row in rows)
 
 
 async def _check_target(connection: AsyncConnection, run: Run) -> None:

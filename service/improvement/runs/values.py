@@ -1,10 +1,11 @@
 """A run of improvement and its steps. Values only.
 
 running ──► awaiting_approval ──► deploying ──► monitoring ──► promoted
-   │ └───────────────────────────────▲ │            │
-   ├► nothing_to_do                     │            ├► rolled_back
-   ├► refused ◄──────── (by a person) ──┤            └► superseded
-   ├► failed                            └► superseded
+   │ │              │              ▲ │                ├► rolled_back
+   │ └──────────────┼──────────────┘ └► superseded    └► superseded
+   ├► refused ◄─────┘ by a person, or by the evidence
+   ├► nothing_to_do
+   ├► failed
    └► interrupted
 """
 

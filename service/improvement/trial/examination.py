@@ -95,12 +95,14 @@ class Examination:
     def counts(self) -> Counts:
         """What the replays have shown."""
         failed = {number for number, tried in enumerate(self._tried) if tried.call.value is None}
+        shown = {number for number, tried in enumerate(self._tried) if tried.group == "shown"}
         wrong = self._differences.keys() - self._unrepeatable
         return Counts(
             answered=len(self._tried) - len(failed),
             failed=len(failed),
             answered_unrepeatable=len(self._unrepeatable - failed),
             failed_unrepeatable=len(self._unrepeatable & failed),
+            shown=len(shown - self._unrepeatable),
             mended=len(self._mended.keys() - wrong - self._unrepeatable),
             differ=len(wrong - self._late),
             late=len(wrong & self._late),

@@ -3,6 +3,7 @@ what takes long last. Nothing of what it runs is kept, and no caller waits for i
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Final
 
 from sandbox_runtime.function import Module
 from service.errors import ModuleFailed, NotFound, PolicyRefused
+from service.functions.contracts import TRIALS
 from service.functions.functions import Functions
 from service.functions.loading import inspected
 from service.functions.recorded_call import RecordedCall
@@ -54,10 +56,12 @@ class Examiner:
         self._functions = functions
         self._min_calls = min_calls
         self._seconds = seconds
+        self._turns = asyncio.Semaphore(TRIALS)
 
     async def examine(self, rewrite: Rewrite, spent: Spent) -> Evidence:
-        """What is found; CPU time of all workers is added to ``spent``. ControlUnavailable, QueueTimeout,
-        Overloaded, NotReady, WorkerLost, StorageUnavailable when the service cannot examine it just now."""
+        """What is found, TRIALS at once: one that has begun waits for no other's worker. CPU time of all
+        workers is added to ``spent``. ControlUnavailable, QueueTimeout, Overloaded, NotReady, WorkerLost,
+        StorageUnavailable when the service cannot examine it just now."""
         count = len(rewrite.samples.shown) + len(rewrite.samples.held_back)
         if count < self._min_calls:
             said = f"{count} recorded calls have different arguments, at least {self._min_calls} are needed"
@@ -74,7 +78,9 @@ class Examiner:
         if change:
             said = f"the signature must stay as it is: {change}"
             return Evidence("signature_changed", said, said, signature)
-        return replace(await self._replayed(rewrite, spent), signature=signature)
+        async with self._turns:
+            found = await self._replayed(rewrite, spent)
+        return replace(found, signature=signature)
 
     async def _replayed(self, rewrite: Rewrite, spent: Spent) -> Evidence:
         function, functions, candidate = rewrite.function, self._functions, rewrite.candidate
@@ -86,14 +92,17 @@ class Examiner:
         mine = Module(candidate.digest, candidate.text, live.name, max_code=functions.max_code)
         replayer = Replayer(functions.contracts, function.spec.name, functions.seconds)
         bench = Bench(replayer, functions.seconds, time.monotonic() + self._seconds, spent)
-        course = _Course(rewrite, bench, Examination(bench, live, mine, tried, rewrite.goal))
+        examination = Examination(bench, live, mine, tried, rewrite.goal)
+        course = _Course(rewrite, bench, examination, self._min_calls)
         return await course.run(live, mine)
 
 
 class _Course:
-    """One examination from the first replay to the evidence."""
+    """One examination from the first replay to the evidence. ``least``: recorded calls that there must
+    be."""
 
-    def __init__(self, rewrite: Rewrite, bench: Bench, examination: Examination) -> None:
+    def __init__(self, rewrite: Rewrite, bench: Bench, examination: Examination, least: int) -> None:
+        self._least = least
         self._rewrite = rewrite
         self._bench = bench
         self._seen = examination
@@ -111,7 +120,7 @@ class _Course:
         seen, goal = self._seen, self._rewrite.goal
         await seen.live_pass()
         await seen.live_pass()
-        if is_unrepeatable(seen.counts(), goal):
+        if is_unrepeatable(seen.counts(), goal, self._least):
             return "unrepeatable"
         await seen.candidate_pass()
         if (fault := fault_of(self._counts())) is not None:
@@ -121,7 +130,7 @@ class _Course:
             return fault
         await seen.candidate_pass()
         await self._more_rounds()
-        return decide(self._counts(), seen.times(), goal)
+        return decide(self._counts(), seen.times(), goal, self._least)
 
     async def _more_rounds(self) -> None:
         """As many as there is time for. They are for the times, so that none has to be."""
@@ -202,7 +211,8 @@ def _reason(verdict: Verdict, counts: Counts, ratio: float | None) -> str:
             said = (
                 f"the live version answers {counts.unrepeatable} of {counts.answered + counts.failed} calls"
             )
-            return f"{said} otherwise than it did when they were recorded"
+            left = f"{counts.compared} are left, of which the model was shown {counts.shown}"
+            return f"{said} otherwise than it did when they were recorded; {left}"
         case "timeout":
             return f"{counts.late} recorded calls and {counts.cases_late} cases were not answered in time"
         case "differs":

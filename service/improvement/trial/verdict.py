@@ -13,6 +13,9 @@ from service.improvement.trial.values import Goal, Verdict
 MAX_UNREPEATABLE: Final = 0.2
 """Part of the calls that the live version may answer otherwise when it is asked again."""
 
+LEAST_HELD_BACK: Final = 0.25
+"""Part of the calls that are compared which the model must not have seen."""
+
 SLOWER: Final = 1.1
 FASTER: Final = 0.9
 CHANCE: Final = 0.001
@@ -22,9 +25,9 @@ CHANCE: Final = 0.001
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Recorded calls. ``answered``: those that were answered when they were recorded, ``failed``: the
-    others; of these ``*_unrepeatable``. ``compared`` are the rest. Of the candidate's replies to them so
-    many ``differ``, or came too ``late``, or answer what failed: ``mended``. ``cases_*``: of the calls a
-    model thought of."""
+    others; of these ``*_unrepeatable``. ``compared`` are the rest; the model was ``shown`` so many of them.
+    Of the candidate's replies to them so many ``differ``, or came too ``late``, or answer what failed:
+    ``mended``. ``cases_*``: of the calls a model thought of."""
 
     answered: int = 0
     failed: int = 0
@@ -35,6 +38,7 @@ class Counts:
     late: int = 0
     cases_differ: int = 0
     cases_late: int = 0
+    shown: int = 0
 
     @property
     def unrepeatable(self) -> int:
@@ -47,11 +51,14 @@ class Counts:
         return self.answered + self.failed - self.unrepeatable
 
 
-def is_unrepeatable(counts: Counts, goal: Goal) -> bool:
+def is_unrepeatable(counts: Counts, goal: Goal, least: int = 1) -> bool:
     """Whether replaying says too little. Where failures are to be mended, those that do not fail again are
     only left out: what they failed of (memory, time, a state that has gone) is often not in the call. What
-    was answered then decides alone, for that is what must stay as it is."""
-    if counts.compared <= 0:
+    was answered then decides alone, for that is what must stay as it is. But what is left must not be less
+    than MAX_UNREPEATABLE leaves of the ``least`` calls that there must be, nor what the model was shown."""
+    held_back = counts.compared - counts.shown
+    too_few = counts.compared < max(1.0, (1 - MAX_UNREPEATABLE) * least)
+    if too_few or held_back < LEAST_HELD_BACK * counts.compared:
         return True
     if goal == "errors":
         return counts.answered_unrepeatable > MAX_UNREPEATABLE * counts.answered
@@ -67,9 +74,9 @@ def fault_of(counts: Counts) -> Verdict | None:
     return "case_differs" if counts.cases_differ else None
 
 
-def decide(counts: Counts, times: Times, goal: Goal) -> Verdict:
-    """When all was asked that is to be asked."""
-    if is_unrepeatable(counts, goal):
+def decide(counts: Counts, times: Times, goal: Goal, least: int = 1) -> Verdict:
+    """When all was asked that is to be asked. ``least``: recorded calls that there must be."""
+    if is_unrepeatable(counts, goal, least):
         return "unrepeatable"
     return fault_of(counts) or _by_gain(counts, times)
 

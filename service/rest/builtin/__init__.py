@@ -23,7 +23,6 @@ _QUERIES: Mapping[str, Callable[[Shape], Query]] = {
     "default": default_dialect.read_query,
     "json-server": json_server.read_query,
 }
-DIALECTS = tuple(_DIALECTS)
 
 
 class BuiltinPlanner:

@@ -18,13 +18,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from service.control import migrate
 from service.control.control import Control, open_control
 from service.control.database import Database
 from service.control.migrate import prepare
 from service.control.refusal import ControlRefused
+from service.control.sqlite_file import make_file
 from service.control.tables import METADATA, VERSION_TABLE
 from service.control.upgrade import steps
+from service.control.version import VERSION
 from service.errors import ControlUnavailable
 from service.settings import Settings
 from tests.postgresql import Server
@@ -51,7 +52,7 @@ async def test_from_nothing_and_again(empty: dict[str, str]) -> None:
         await control.keys.add(SPEC, BY)
         await prepare(settings)
         assert len(await control.keys.list()) == 1
-        assert await rows(control, f"SELECT version_num FROM {VERSION_TABLE}") == [(migrate.VERSION,)]  # noqa: S608
+        assert await rows(control, f"SELECT version_num FROM {VERSION_TABLE}") == [(VERSION,)]  # noqa: S608
 
 
 # As 0002 has it: a function, of which nothing says what it improves.
@@ -70,7 +71,7 @@ async def test_from_each_version_before(empty: dict[str, str], version: str, sta
     """What was there stays, and what is new can be used."""
     settings = Settings.from_env(empty)
     if "LARS_DATABASE_URL" not in empty:
-        migrate._make_file(settings.data_root / "control.db")
+        make_file(settings.data_root / "control.db")
 
     def to_version(connection: Connection) -> None:
         config = steps()
@@ -116,7 +117,7 @@ async def test_the_tables_are_those_of_the_code(control: Control) -> None:
 
 def test_the_version_is_that_of_the_last_step() -> None:
     """A step that is added without a new VERSION would not be run."""
-    assert ScriptDirectory.from_config(steps()).get_current_head() == migrate.VERSION
+    assert ScriptDirectory.from_config(steps()).get_current_head() == VERSION
 
 
 async def test_a_newer_database(control: Control, made: dict[str, str]) -> None:

@@ -99,6 +99,44 @@ async def test_who_lost_it_writes_nothing(control: Control) -> None:
     assert len(await control.runs.steps(mine.id)) == 1
 
 
+async def test_nobody_takes_a_run_from_themselves(control: Control) -> None:
+    """A front that could not renew in time still works on it."""
+    mine = await at(control, "monitoring")
+    await left(control)
+    assert await control.runs.adopt("me", {mine.id}) == ()
+    assert [run.id for run in await control.runs.adopt("me")] == [mine.id]
+
+
+async def test_the_last_run_of_each(control: Control) -> None:
+    """Whatever became of it, but for those that found nothing to do."""
+    assert await control.runs.last_of_each("") == {}
+    await at(control, "refused", NAMED)
+    last = await at(control, "failed", NAMED)
+    await at(control, "nothing_to_do", NAMED)
+    await at(control, "nothing_to_do")
+    mine = await at(control, "running", NAMED)
+    assert await control.runs.last_of_each(mine.id) == {(HASH, "f"): last.id}
+
+
+@pytest.mark.parametrize("name", ["\0", "run_\0", "", "é", "run_" + "1" * 5000, "run 1", "\ud800"])
+async def test_what_is_no_id(control: Control, name: str) -> None:
+    """No run has it; a database that cannot read it is not asked."""
+    with pytest.raises(NotFound) as raised:
+        await control.runs.get(name)
+    assert raised.value.detail.isascii()
+    if not name.startswith("run_1"):
+        with pytest.raises(NotFound):
+            await control.runs.list(1, after=name)
+
+
+async def test_what_a_module_has_raised_is_kept(control: Control) -> None:
+    """With every character that a database takes."""
+    run = await control.runs.create(ORDER, BY, "me")
+    kept = await control.runs.record(replace(run, status="refused", reason="a\0b\U0001f600"), STEP)
+    assert (await control.runs.get(run.id)).reason == "a\ufffdb\U0001f600"
+    assert kept.status == "refused"
+
+
 async def test_what_is_released_is_adopted_at_once(control: Control) -> None:
     """But for what waits for a person."""
     running, waiting = await at(control, "running"), await at(control, "awaiting_approval")
@@ -137,8 +175,11 @@ async def test_a_person_decides(
             await control.runs.record(run, STEP)
     if before == "monitoring":
         kept = await control.runs.record(replace(run, reason="still"), STEP)
-        assert (await control.runs.get(run.id)).decision == decision
-        assert kept.reason == "still"
+        assert await control.runs.get(run.id) == kept
+        assert (kept.decision, kept.reason) == (decision, decided.reason)  # not what was thought before
+        for otherwise in (True, False):
+            with pytest.raises(Conflict, match=f"decided already: {decision}"):
+                await control.runs.decide(run, BY, approved=otherwise, note="")
 
 
 @pytest.mark.parametrize(
