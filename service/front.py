@@ -1,4 +1,4 @@
-"""One front: ``python -m service.front LISTENER CONTROL SECRETS COUNTERS BULLETIN``, started by the
+"""One front: ``python -m service.front LISTENER CONTROL SECRETS COUNTERS BULLETIN FIGURES``, started by the
 supervisor with these descriptors.
 
 It serves HTTP on the socket it inherited and meets zygotes as the supervisor introduces them. It ends with
@@ -33,7 +33,9 @@ from service.settings import Settings
 from service.standing import Place, standing_state
 from service.state import ServiceState
 from service.supervisor.kernel import die_with_parent
+from service.telemetry.board import join
 from service.telemetry.logs import configure_logging
+from service.telemetry.publishing import Publisher
 
 _KEEP_ALIVE_SECONDS = 75
 _LAST_ANSWERS = 1  # seconds to tell the callers who were cut off
@@ -103,19 +105,23 @@ async def _answer(settings: Settings, inherited: Inherited, state: ServiceState)
     Introduction(inherited.control, state, server.stop).attach()
     gc.collect()
     gc.freeze()  # what a front is made of is never garbage: no collection need look at it again
-    expiry = asyncio.create_task(Expiry(state.sessions, settings).run())
+    beside = [
+        asyncio.create_task(work) for work in (Expiry(state.sessions, settings).run(), Publisher(state).run())
+    ]
     try:
         await server.serve(sockets=[inherited.listener])
     finally:
-        expiry.cancel()
+        for task in beside:
+            task.cancel()
 
 
 def main() -> None:
     """Entry point of the front process."""
     die_with_parent(signal.SIGKILL)
-    listener, control, secrets, counters, bulletin = (int(number) for number in sys.argv[1:6])
-    for inherited in (listener, control, counters, bulletin):
+    listener, control, secrets, counters, bulletin, figures = (int(number) for number in sys.argv[1:7])
+    for inherited in (listener, control, counters, bulletin, figures):
         os.set_inheritable(inherited, False)
+    join(figures)
     settings = Settings.from_env({**os.environ, **take(secrets)})
     configure_logging(settings)
     sockets = socket.socket(fileno=listener), socket.socket(fileno=control)

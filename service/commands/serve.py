@@ -26,6 +26,7 @@ from service.supervisor.kernel import forbid_core_dumps
 from service.supervisor.planner import PlannerSpec
 from service.supervisor.supervisor import Plan, Supervisor
 from service.supervisor.zygote import Hello
+from service.telemetry.board import create_board, join
 
 _log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -54,6 +55,8 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     prepared = prepare_in_child(clean, secrets)
     is_open = check_opening(listener.getsockname()[0], has_keys=_has_keys(settings, prepared))
     forbid_core_dumps()
+    figures = create_board(settings.fronts)
+    join(figures, supervisor=True)
     plan = Plan(
         listener=listener,
         zygote=sandbox_spec(settings),
@@ -61,7 +64,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         fronts=settings.fronts,
         floor=settings.sandbox_floor,
         environ=clean,
-        handed=(secrets, create_shared(settings.fronts), create_bulletin()),
+        handed=(secrets, create_shared(settings.fronts), create_bulletin(), figures),
         shutdown=settings.shutdown_seconds,
         planner=planner,
     )

@@ -27,6 +27,7 @@ from service.pool.pool import Pool
 from service.pool.shares import EXEMPT
 from service.sessions.storage import in_storage
 from service.settings import Settings
+from service.telemetry.catalog import KILLS, RUN_SECONDS
 
 INSPECTIONS: Final = 4
 """Modules that may be looked at at once; workers for them come on top of those of contracts."""
@@ -100,7 +101,9 @@ class Contracts:
                 worker = await self._lending.worker(seat, place, deadline)
                 try:
                     with worker.until(deadline):
-                        return await worker.invoke(module, call, spent)
+                        answer = await worker.invoke(module, call, spent)
+                    RUN_SECONDS.observe(answer[1].run, Contract.kind)
+                    return answer
                 except NotTaken:
                     continue
                 except WorkerLost as error:
@@ -108,6 +111,7 @@ class Contracts:
                         raise
                     raise FunctionFailed("ProcessEnded", _ENDED, None) from error
         except TimeoutError as error:
+            KILLS.add(Contract.kind, "timeout")
             raise FunctionTimeout(_LATE) from error
         finally:
             self._lending.leave(seat, place)
@@ -164,6 +168,11 @@ class Contracts:
         """Let go of the contract's workers: what its modules kept is forgotten."""
         for number in range(self._limits.each):
             self._lending.release(_Seat(contract, number))
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their turn."""
+        return self._lending.in_line
 
     def bound(self) -> list[Contract]:
         """Those that have a worker, once for each."""

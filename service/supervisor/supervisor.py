@@ -31,7 +31,9 @@ from service.supervisor.planner import PlannerSpec
 from service.supervisor.planner_keeper import PlannerKeeper
 from service.supervisor.zygote import Hello, ZygoteSpec
 from service.supervisor.zygotes import Zygotes
+from service.telemetry.process import ProcessFigures
 
+_FIGURES_SECONDS = 5.0
 _LAST_WORDS = 3.0  # seconds for a front to answer and log what it cut off when the time was up
 
 
@@ -69,6 +71,7 @@ class Supervisor:
         self._began = False
         self._stopping = False
         self._failure: str | None = None
+        self._figures = ProcessFigures()
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT. StartFailed when the service cannot start or go on."""
@@ -81,6 +84,7 @@ class Supervisor:
                     self._zygotes.start()
                 if self._planner is not None:
                     self._planner.start()
+                self._tell_figures()
                 while not (self._stopping and not self._fronts):
                     self._loop.turn()
             finally:
@@ -126,6 +130,10 @@ class Supervisor:
         """One kind of child cannot be had."""
         self._failure = self._failure or why
         self._stop()
+
+    def _tell_figures(self) -> None:
+        self._figures.tell()
+        self._loop.after(_FIGURES_SECONDS, self._tell_figures)
 
     # -- signals and the end -----------------------------------------------------------------------------
 
