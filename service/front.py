@@ -14,6 +14,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import uvicorn
@@ -36,6 +38,8 @@ from service.supervisor.kernel import die_with_parent
 from service.telemetry.board import join
 from service.telemetry.logs import configure_logging
 from service.telemetry.publishing import Publisher
+from service.telemetry.span_sender import open_sender
+from service.telemetry.spans import begin_tracing
 
 _KEEP_ALIVE_SECONDS = 75
 _LAST_ANSWERS = 1  # seconds to tell the callers who were cut off
@@ -122,11 +126,28 @@ def main() -> None:
     for inherited in (listener, control, counters, bulletin, figures):
         os.set_inheritable(inherited, False)
     join(figures)
-    settings = Settings.from_env({**os.environ, **take(secrets)})
+    secret = take(secrets)
+    settings = Settings.from_env({**os.environ, **secret})
     configure_logging(settings)
     sockets = socket.socket(fileno=listener), socket.socket(fileno=control)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with _tracing(settings, secret), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, Inherited(*sockets, counters, bulletin)))
+
+
+@contextmanager
+def _tracing(settings: Settings, secret: Mapping[str, str]) -> Iterator[None]:
+    """Requests of the block are traced, where there is somebody to send that to."""
+    endpoint = settings.otel_exporter_otlp_endpoint
+    sender = None if endpoint is None else open_sender(endpoint, secret)
+    if sender is None:
+        yield
+        return
+    begin_tracing(sender.tracer)
+    try:
+        yield
+    finally:
+        begin_tracing(None)
+        sender.close()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from service.pool.shares import EXEMPT
 from service.sessions.storage import in_storage
 from service.settings import Settings
 from service.telemetry.catalog import KILLS, RUN_SECONDS
+from service.telemetry.spans import current_trace
 
 INSPECTIONS: Final = 4
 """Modules that may be looked at at once; workers for them come on top of those of contracts."""
@@ -102,7 +103,7 @@ class Contracts:
                 try:
                     with worker.until(deadline):
                         answer = await worker.invoke(module, call, spent)
-                    RUN_SECONDS.observe(answer[1].run, Contract.kind)
+                    _ran(answer[1].run)
                     return answer
                 except NotTaken:
                     continue
@@ -218,6 +219,13 @@ async def _place(places: asyncio.Semaphore, seconds: float) -> None:
             await places.acquire()
     except TimeoutError as error:
         raise QueueTimeout from error
+
+
+def _ran(seconds: float) -> None:
+    RUN_SECONDS.observe(seconds, Contract.kind)
+    trace = current_trace()
+    if trace is not None:
+        trace.add("run", (now := time.monotonic()) - seconds, now)
 
 
 def _contract(seat: _Seat) -> Contract:

@@ -1,7 +1,8 @@
-"""The one layer between server and router: the request's id, its log line, and an answer to every error.
+"""The one layer between server and router: the request's id, its log line, its span, what is counted of it,
+and an answer to every error.
 
 They are one because each layer costs a coroutine and a closure for each message of each request; what each of
-them does is in ``request_id``, ``access_log`` and ``exceptions``.
+them does is in ``request_id``, ``access_log`` and ``exceptions``, and in ``service.telemetry``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from service.http.exceptions import answer, raise_fault
 from service.http.record import RequestRecord
 from service.http.request_id import RAW_HEADER, id_for
 from service.telemetry.requests import count_cpu, count_request
+from service.telemetry.spans import begin_request
 
 _log: FilteringBoundLogger = structlog.get_logger("lars.http")
 _EXCHANGE = "lars.exchange"
@@ -41,10 +43,13 @@ class Edge:
             return
         exchange = scope[_EXCHANGE] = _Exchange(scope, receive, send)
         tokens = bind_contextvars(request_id=exchange.request_id)
+        span = begin_request(scope)
         try:
             await self._answered(scope, exchange.receive, exchange.send)
         finally:
             exchange.over()
+            if span is not None:
+                span.end(scope, exchange.request_id, exchange.status, exchange.line.record)
             reset_contextvars(**tokens)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

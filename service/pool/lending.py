@@ -19,6 +19,7 @@ from service.errors import Overloaded, QueueTimeout
 from service.pool.pool import Pool
 from service.pool.turn import Turn
 from service.telemetry.catalog import BIND_SECONDS, QUEUE_SECONDS
+from service.telemetry.spans import current_trace
 
 SPARE_WORKERS = 2  # kept ready for domains to come, once there has been one
 
@@ -105,7 +106,7 @@ class Lending(Generic[K, W]):
         finally:
             place.waiting -= 1
             self.in_line -= 1
-            QUEUE_SECONDS.observe(time.monotonic() - began, self._size.what)
+            QUEUE_SECONDS.observe(_took("wait", began), self._size.what)
 
     def leave(self, key: K, place: Place[W]) -> None:
         """It is the next one's turn. When others wait for a worker, this one is given up."""
@@ -123,7 +124,7 @@ class Lending(Generic[K, W]):
             self.pool.keep_idle(SPARE_WORKERS)
             began = time.monotonic()
             place.worker = await self._bind(key, deadline)
-            BIND_SECONDS.observe(time.monotonic() - began, self._size.what)
+            BIND_SECONDS.observe(_took("bind", began), self._size.what)
             self._bound[key] = place
         self._bound.move_to_end(key)
         return place.worker
@@ -200,3 +201,12 @@ class Lending(Generic[K, W]):
         if place.worker is not None:
             place.worker.destroy()
             place.worker = None
+
+
+def _took(what: str, began: float) -> float:
+    """The seconds since then, which are a span of the request."""
+    now = time.monotonic()
+    trace = current_trace()
+    if trace is not None:
+        trace.add(what, began, now)
+    return now - began

@@ -29,6 +29,7 @@ from service.sessions.options import OptionFiles
 from service.sessions.storage import in_storage
 from service.settings import Settings
 from service.telemetry.catalog import KILLS, RUN_SECONDS, SESSIONS_CREATED
+from service.telemetry.spans import Span
 
 _GONE = "session_gone"
 _DELETING_SECONDS = 0.01
@@ -90,8 +91,12 @@ class Sessions:
             self._keys.remove(key)
 
     async def _answered(self, session: Session, call: Call, deadline: float, spent: Spent) -> Answer:
-        answer = await self._in_turn(session, deadline, lambda worker: worker.answer(call, spent))
-        RUN_SECONDS.observe(answer[1].run, Session.kind)
+        with Span("session turn") as span:
+            answer = await self._in_turn(session, deadline, lambda worker: worker.answer(call, spent))
+            ran = answer[1].run
+            RUN_SECONDS.observe(ran, Session.kind)
+            if span.trace is not None:
+                span.trace.add("run", (now := time.monotonic()) - ran, now)
         return answer
 
     async def operate(

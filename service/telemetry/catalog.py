@@ -112,6 +112,9 @@ PLANS: Final = Gauge("lars_plan_cache_plans", "Plans in memory.", _NOTHING)
 RUN_ENDS: Final = Counter(
     "lars_improvement_run_ends", "Runs of improvement that ended.", {"status": get_args(Ended)}
 )
+SPANS: Final = Counter(
+    "lars_spans", "Spans of requests, by what became of them.", {"outcome": ("sent", "failed", "dropped")}
+)
 
 # Processes.
 FRONTS: Final = Gauge("lars_fronts", "Fronts that live.", _NOTHING)
