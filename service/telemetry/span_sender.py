@@ -28,7 +28,7 @@ HEADERS: Final = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADE
 """Variables that may hold a credential, so that they come by descriptor (``service.handover``)."""
 _MOST: Final = 4096  # spans that wait, some 3 MB
 _BATCH: Final = 256  # a thread that encodes keeps requests waiting now and then
-_PAUSE: Final = 1.0  # seconds between looks
+_PAUSE: Final = 0.5  # seconds between looks
 _EXPORT: Final = 5.0  # seconds for one request to the collector, with what is tried again
 _LAST: Final = 1.0  # seconds at the end, for what has not been sent
 _log: FilteringBoundLogger = structlog.get_logger("lars.traces")
@@ -91,7 +91,7 @@ class Sender:
         self._scope = packages.scope.InstrumentationScope("lars.front", __version__)
         self._queue: deque[Ended] = deque()
         self._wake = threading.Event()
-        self._ends = False
+        self._ends = self._over = False
         self._fails = False
         self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
         self.tracer = Tracer(self._put, self._samples)
@@ -100,11 +100,17 @@ class Sender:
         """Begin to send."""
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Spans that are still to be sent."""
+        return len(self._queue)
+
     def close(self) -> None:
         """Send what is left, within a bound. Blocks."""
         self._ends = True
         self._wake.set()
         self._thread.join(_LAST)
+        self._over = True
         self._exporter.shutdown()
 
     def _put(self, ended: Ended) -> None:
@@ -131,7 +137,7 @@ class Sender:
         while not self._ends:
             self._wake.wait(_PAUSE)
             self._wake.clear()
-            while self._queue:
+            while self._queue and not self._over:
                 self._send(min(_BATCH, len(self._queue)))
 
     def _send(self, count: int) -> None:

@@ -8,8 +8,8 @@
 
 Where nobody collects them (``begin_tracing`` was not called) there is no trace, and a request pays for
 looking for one: a microsecond. Workers make none: what they did is told by the times that they answer with.
-Nothing here knows OpenTelemetry, ``service.telemetry.span_sender`` does; a span that has ended is a few values
-in a queue.
+Nothing here knows OpenTelemetry, ``service.telemetry.span_sender`` does; a span that has ended is a few
+values in a queue.
 """
 
 from __future__ import annotations
