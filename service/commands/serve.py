@@ -27,6 +27,7 @@ from service.supervisor.kernel import forbid_core_dumps
 from service.supervisor.planner import PlannerSpec
 from service.supervisor.supervisor import Plan, Supervisor
 from service.supervisor.zygote import Hello
+from service.telemetry.board import create_board, join
 
 _log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -53,6 +54,8 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     clean = without_secrets(environ) | {"LARS_DEFAULT_PROVIDER": settings.default_provider}
     planner = planner_spec(settings, environ)
     forbid_core_dumps()
+    figures = create_board(settings.fronts)
+    join(figures, supervisor=True)
     opening = Opening(settings, listener, planner)
     plan = Plan(
         listener=listener,
@@ -61,7 +64,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         fronts=settings.fronts,
         floor=settings.sandbox_floor,
         environ=clean,
-        handed=(secrets, create_shared(settings.fronts), create_bulletin()),
+        handed=(secrets, create_shared(settings.fronts), create_bulletin(), figures),
         shutdown=settings.shutdown_seconds,
         planner=planner,
         errand=lambda: Preparing(Preparation(clean, secrets), opening.prepared),

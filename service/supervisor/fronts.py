@@ -17,6 +17,7 @@ from service.supervisor.loop import Loop
 from service.supervisor.planner_keeper import PlannerKeeper
 from service.supervisor.restarts import Restarts
 from service.supervisor.zygotes import Zygotes
+from service.telemetry.catalog import RESTARTS
 
 log = structlog.get_logger(__name__)
 
@@ -125,12 +126,14 @@ class Fronts:
     def _replace(self, front: Front, code: int) -> None:
         if front.said_hello:
             delay = self._restarts.died(front.pid, time.monotonic())
+            RESTARTS.add("front", "died")
             log.error("front_died", pid=front.pid, exit_code=code, restart_in=delay)
             self._loop.after(delay, self.start)
         else:
             self._failed(f"it ended with exit code {code} before it said hello")
 
     def _failed(self, why: str) -> None:
+        RESTARTS.add("front", "could_not_start")
         delay = self._restarts.could_not_start()
         log.error("front_could_not_start", reason=why, restart_in=delay)
         if delay is None:

@@ -33,7 +33,9 @@ from service.supervisor.planner import PlannerSpec
 from service.supervisor.planner_keeper import PlannerKeeper
 from service.supervisor.zygote import Hello, ZygoteSpec
 from service.supervisor.zygotes import Zygotes
+from service.telemetry.process import ProcessFigures
 
+_FIGURES_SECONDS = 5.0
 _LAST_WORDS = 3.0  # seconds for a front to answer and log what it cut off when the time was up
 
 
@@ -86,6 +88,7 @@ class Supervisor:
         self._stands = False
         self._stopping = False
         self._failure: str | None = None
+        self._figures = ProcessFigures()
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT. StartFailed when the service cannot start or go on; also what the
@@ -96,6 +99,7 @@ class Supervisor:
             self._loop.watch(signals, lambda: self._on_signals(signals.take()))
             try:
                 self._start()
+                self._tell_figures()
                 while not (self._stopping and not self._fronts):
                     self._loop.turn()
             finally:
@@ -157,6 +161,10 @@ class Supervisor:
     def _let_serve(self) -> None:
         if self._stands and self._errand is None:
             self._fronts.let_serve()
+
+    def _tell_figures(self) -> None:
+        self._figures.tell()
+        self._loop.after(_FIGURES_SECONDS, self._tell_figures)
 
     # -- signals and the end -----------------------------------------------------------------------------
 

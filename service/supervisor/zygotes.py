@@ -20,6 +20,7 @@ from sandbox_runtime.layers import Layer, below_floor
 from service.supervisor.loop import Loop
 from service.supervisor.restarts import LONGEST_WAIT, Restarts
 from service.supervisor.zygote import LAUNCH_SECONDS, Hello, Zygote, ZygoteFailed, ZygoteSpec
+from service.telemetry.catalog import RESTARTS, ZYGOTES
 
 log = structlog.get_logger(__name__)
 
@@ -110,6 +111,7 @@ class Zygotes:
         if delay is None or not self._any_proved:
             self._listener.on_hopeless("no worker could run a program; the lines above name the step")
             return
+        RESTARTS.add("zygote", "broken")
         log.error("zygote_broken", pid=entry.zygote.pid, restart_in=delay)
         entry.restart_in = delay
         entry.zygote.kill()
@@ -171,6 +173,7 @@ class Zygotes:
         if delay is None or not self._any_proved:
             self._listener.on_hopeless(f"the sandbox could not start: {error}")
             return
+        RESTARTS.add("zygote", "could_not_start")
         log.error("zygote_could_not_start", reason=str(error), restart_in=delay)
         self._loop.after(delay, partial(self.start, replaces))
 
@@ -180,6 +183,7 @@ class Zygotes:
         entry = self._starting.pop(identity)
         zygote = entry.zygote
         self._standing[identity] = _Standing(zygote, hello)
+        ZYGOTES.set(len(self._standing))
         if zygote.pid is not None:
             self._restarts.started(zygote.pid, time.monotonic())
         self._loop.mute(zygote.control)
@@ -197,6 +201,7 @@ class Zygotes:
         if message == b"worn" and not entry.followed:
             # The replacement first: it stands before the worn one is let go.
             entry.followed = True
+            RESTARTS.add("zygote", "worn")
             self.start(replaces=identity)
         elif not message:
             self._lost(identity)
@@ -218,6 +223,7 @@ class Zygotes:
 
     def _ended(self, identity: int, exit_code: int | None) -> None:
         entry = self._standing.pop(identity)
+        ZYGOTES.set(len(self._standing))
         pid = entry.zygote.pid or 0
         self._loop.mute(entry.zygote.control)
         entry.zygote.forget()
@@ -233,5 +239,6 @@ class Zygotes:
             self._failed(ZygoteFailed(why), None)
         else:
             delay = self._restarts.died(pid, time.monotonic())
+            RESTARTS.add("zygote", "died")
             log.error("zygote_died", pid=pid, exit_code=exit_code, restart_in=delay)
             self._loop.after(delay, self.start)
