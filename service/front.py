@@ -1,4 +1,4 @@
-"""One front: ``python -m service.front LISTENER CONTROL SECRETS COUNTERS BULLETIN``, started by the
+"""One front: ``python -m service.front LISTENER CONTROL SECRETS COUNTERS BULLETIN FIGURES``, started by the
 supervisor with these descriptors.
 
 It waits until it may serve, serves HTTP on the socket it inherited and meets zygotes as the supervisor
@@ -14,6 +14,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import uvicorn
@@ -37,7 +39,11 @@ from service.standing import Place, standing_state
 from service.state import ServiceState
 from service.supervisor.guest import MAY_SERVE
 from service.supervisor.kernel import die_with_parent
+from service.telemetry.board import join
 from service.telemetry.logs import configure_logging
+from service.telemetry.publishing import Publisher
+from service.telemetry.span_sender import open_sender
+from service.telemetry.spans import begin_tracing
 
 _KEEP_ALIVE_SECONDS = 75
 
@@ -84,26 +90,47 @@ async def _answer(settings: Settings, inherited: Inherited, state: ServiceState)
     Introduction(inherited.control, state, server.drain, orders).attach()
     gc.collect()
     gc.freeze()  # what a front is made of is never garbage: no collection need look at it again
-    expiry = asyncio.create_task(Expiry(state.sessions, settings).run())
+    beside = [
+        asyncio.create_task(work) for work in (Expiry(state.sessions, settings).run(), Publisher(state).run())
+    ]
     try:
         await server.serve(sockets=[inherited.listener])
     finally:
-        expiry.cancel()
+        for task in beside:
+            task.cancel()
 
 
 def main() -> None:
     """Entry point of the front process."""
     die_with_parent(signal.SIGKILL)
-    listener, control, secrets, counters, bulletin = (int(number) for number in sys.argv[1:6])
-    for inherited in (listener, control, counters, bulletin):
+    listener, control, secrets, counters, bulletin, figures = (int(number) for number in sys.argv[1:7])
+    for inherited in (listener, control, counters, bulletin, figures):
         os.set_inheritable(inherited, False)
+    join(figures)
     sockets = socket.socket(fileno=listener), socket.socket(fileno=control)
     if sockets[1].recv(len(MAY_SERVE)) != MAY_SERVE:
         return  # the supervisor has ended before there was anything to serve
-    settings = Settings.from_env({**os.environ, **take(secrets)})
+    secret = take(secrets)
+    settings = Settings.from_env({**os.environ, **secret})
     configure_logging(settings)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with _tracing(settings, secret), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, Inherited(*sockets, counters, bulletin)))
+
+
+@contextmanager
+def _tracing(settings: Settings, secret: Mapping[str, str]) -> Iterator[None]:
+    """Requests of the block are traced, where there is somebody to send that to."""
+    endpoint = settings.otel_exporter_otlp_endpoint
+    sender = None if endpoint is None else open_sender(endpoint, secret)
+    if sender is None:
+        yield
+        return
+    begin_tracing(sender.tracer)
+    try:
+        yield
+    finally:
+        begin_tracing(None)
+        sender.close()
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ _CREDENTIALS = frozenset(
         "TOGETHER_CUSTOM_HEADERS",
     )
 )
-# Of the planner alone, which is given them with all of OTEL_*.
+# The planner is given them with all of OTEL_*, a front by descriptor.
 _TRACES = frozenset(("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"))
 _OF_MODELS = _NAMES["planner"] | _CREDENTIALS
 _ALL = _OF_MODELS | _NAMES["front"] | _TRACES | frozenset(OF_ITSELF)
@@ -64,7 +64,7 @@ def planner_names(environ: Mapping[str, str]) -> frozenset[str]:
 def hand_over(environ: Mapping[str, str], holder: Holder = "front") -> int:
     """A descriptor of the secrets in ``environ`` that are the holder's, for any number of children: memory
     that cannot change any more (memfd_create(2), sealed). It is the caller's to close."""
-    names = planner_names(environ) if holder == "planner" else _NAMES[holder]
+    names = planner_names(environ) if holder == "planner" else _NAMES[holder] | _TRACES
     secrets = {name: value.strip() for name, value in environ.items() if name in names}
     descriptor = os.memfd_create("lars secrets", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.write(descriptor, orjson.dumps(secrets))

@@ -40,7 +40,6 @@ from service.rest.shape import Shape
 from service.settings import Settings
 from service.settings.table import OF_SCRIPTS, SETTINGS
 from service.system.openapi import document
-from service.telemetry.model_metrics import model_families
 from tests.service_process import running_service
 from tests.supervisor.serving import Service, serving
 
@@ -136,12 +135,6 @@ def test_every_member_of_a_generated_reply() -> None:
     shown = re.findall(r"^\| `(\w+)`", of_model, re.MULTILINE)
     assert shown == list(schemas["Generated"]["properties"]["model"]["properties"])
     assert shown == list(model_of((), 0))
-
-
-def test_every_family_of_models() -> None:
-    """In docs/generate.md."""
-    shown = {name.removesuffix("_total") for name in names(table(GENERATE, "## Figures"))}
-    assert shown == {family.name for family in model_families({"models": []})}
 
 
 def test_every_verdict() -> None:

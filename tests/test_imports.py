@@ -70,6 +70,7 @@ WITHIN: Mapping[str, frozenset[str]] = {
     "sandbox_runtime/planner/": frozenset(
         ("anthropic", "certifi", "httpx", "httpx2", "openai", "opentelemetry", "together")
     ),
+    "service/telemetry/": frozenset(("opentelemetry",)),
 }
 
 FORBIDDEN_CALLS = frozenset(("__import__", "breakpoint", "compile", "eval", "exec"))

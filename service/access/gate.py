@@ -33,6 +33,12 @@ PUBLIC_NAMES: dict[str, Need] = {
     "functions:read": Scope.FUNCTIONS_READ,
     "functions:call": Scope.FUNCTIONS_CALL,
 }
+# A word for each need: what a request was for, as figures tell it.
+ENDPOINT_NAMES: dict[Need, str] = {
+    **{scope: scope.value for scope in Scope},
+    **{need: need.name.lower() for need in Open},
+}
+ENDPOINTS = tuple(ENDPOINT_NAMES.values())
 _STALE = "no look at keys and functions for some time, in which one may have been revoked or unloaded"
 _ANYBODY = Principal(ANONYMOUS, frozenset(), keyed=False)
 _LOCAL = Principal(ANONYMOUS, OPEN_SCOPES, keyed=False)

@@ -30,6 +30,7 @@ from service.supervisor.notify import Notifier
 from service.supervisor.planner import PlannerSpec
 from service.supervisor.supervisor import Plan, Supervisor
 from service.supervisor.zygote import Hello
+from service.telemetry.board import create_board, join
 
 _log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -58,6 +59,8 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     clean = _for_children(environ) | {"LARS_DEFAULT_PROVIDER": settings.default_provider}
     planner = planner_spec(settings, environ)
     forbid_core_dumps()
+    figures = create_board(settings.fronts)
+    join(figures, supervisor=True)
     opening = Opening(settings, listener, planner)
     plan = Plan(
         listener=listener,
@@ -66,7 +69,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         fronts=settings.fronts,
         floor=settings.sandbox_floor,
         environ=clean,
-        handed=(secrets, create_shared(settings.fronts), create_bulletin()),
+        handed=(secrets, create_shared(settings.fronts), create_bulletin(), figures),
         drain=settings.drain_seconds,
         planner=planner,
         own=listening.own,

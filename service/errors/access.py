@@ -61,6 +61,7 @@ class RateLimited(RequestError):
         self, policy: str, limit: int, window: int | None, retry_after: int, headers: Mapping[str, str]
     ) -> None:
         self.retry_after = seconds = max(1, retry_after)
+        self.policy = policy
         what = _RATE_WORDS[policy].format(limit=limit, window=window)
         super().__init__(
             f"the key is at its limit of {what}; send the request again after {seconds} s, "
@@ -77,6 +78,7 @@ _RATE_WORDS: Final[Mapping[str, str]] = {
     "tokens": "{limit} tokens in {window} s",
     "shapes": "{limit} new shapes of requests that a model plans in {window} s",
 }
+LIMITS: Final = tuple(_RATE_WORDS)
 
 
 class ControlUnavailable(TryLater):

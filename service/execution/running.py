@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
+
 from starlette.requests import Request
 
 from sandbox_runtime.domain import OneShot
 from service.http.record import RequestRecord, record_of
-from service.pool.job import Job, Outcome
+from service.pool.job import Job, Outcome, Timing
 from service.state import state_of
+from service.telemetry.catalog import BIND_SECONDS, PROGRAMS, QUEUE_SECONDS, RUN_SECONDS
+from service.telemetry.spans import current_trace
 
 
 async def run_for(request: Request, job: Job) -> Outcome:
     """Its outcome. Raises as ``Pool.run`` does."""
+    began = time.monotonic()
     outcome = await state_of(request).pool.run(job)
+    _trace(began, outcome.timing)
     _note(record_of(request.scope), outcome)
+    _count(outcome)
     return outcome
 
 
@@ -23,3 +30,18 @@ def _note(record: RequestRecord, outcome: Outcome) -> None:
     record.queue_ms = outcome.timing.queue * 1000
     record.bind_ms = outcome.timing.bind * 1000
     record.run_ms = outcome.timing.run * 1000
+
+
+def _count(outcome: Outcome) -> None:
+    PROGRAMS.add(outcome.verdict)
+    QUEUE_SECONDS.observe(outcome.timing.queue, OneShot.kind)
+    BIND_SECONDS.observe(outcome.timing.bind, OneShot.kind)
+    RUN_SECONDS.observe(outcome.timing.run, OneShot.kind)
+
+
+def _trace(began: float, timing: Timing) -> None:
+    trace = current_trace()
+    if trace is not None:
+        for name, seconds in (("queue", timing.queue), ("bind", timing.bind), ("run", timing.run)):
+            trace.add(name, began, began + seconds)
+            began += seconds

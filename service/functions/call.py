@@ -32,6 +32,7 @@ class ContractWorker(Dialogue[Outcome | Inspection]):
             binding.max_result,
             "contract_worker_died",
             _DIED,
+            "contract",
         )
         super().__init__(worker, manner, wire.encode_json(wire.Kind.BIND, binding), directory)
 

@@ -20,6 +20,7 @@ from service.http.json_answer import JsonText
 from service.http.query_names import Query, add_value
 from service.http.record import record_of
 from service.state import state_of
+from service.telemetry.spans import Span
 
 VERSION_HEADER = b"x-function-version"
 _VERSION = "version"
@@ -53,7 +54,8 @@ async def _answer(request: Request, function: Function) -> ASGIApp:
     if request.method not in ("GET", "HEAD"):
         body = await _body(request, state_of(request).settings.max_body_bytes)
     called = Called(function, query or None, body, version)
-    returned = await call(functions, called, began + functions.seconds, record.spent)
+    with Span("function call"):
+        returned = await call(functions, called, began + functions.seconds, record.spent)
     record.run_ms = returned.run * 1000
     return JsonText(returned.value, (VERSION_HEADER, b"%d" % returned.version))
 

@@ -27,6 +27,8 @@ from service.pool.pool import Pool
 from service.pool.shares import EXEMPT
 from service.sessions.storage import in_storage
 from service.settings import Settings
+from service.telemetry.catalog import KILLS, RUN_SECONDS
+from service.telemetry.spans import current_trace
 
 INSPECTIONS: Final = 4
 """Modules that may be looked at at once; workers for them come on top of those of contracts."""
@@ -109,7 +111,9 @@ class Contracts:
                 worker = await self._lending.worker(seat, place, deadline)
                 try:
                     with worker.until(deadline):
-                        return await worker.invoke(module, call, spent)
+                        answer = await worker.invoke(module, call, spent)
+                    _ran(answer[1].run)
+                    return answer
                 except NotTaken:
                     continue
                 except WorkerLost as error:
@@ -117,6 +121,7 @@ class Contracts:
                         raise
                     raise FunctionFailed("ProcessEnded", _ENDED, None) from error
         except TimeoutError as error:
+            KILLS.add(Contract.kind, "timeout")
             raise FunctionTimeout(_LATE) from error
         finally:
             self._lending.leave(seat, place)
@@ -174,6 +179,11 @@ class Contracts:
         for number in (_APART, *range(self._limits.each)):
             self._lending.release(_Seat(contract, number))
 
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their turn."""
+        return self._lending.in_line
+
     def bound(self) -> list[Contract]:
         """Those that have a worker, once for each."""
         return [seat.contract for seat in self._lending.bound()]
@@ -220,6 +230,13 @@ async def _place(places: asyncio.Semaphore, seconds: float) -> None:
             await places.acquire()
     except TimeoutError as error:
         raise QueueTimeout from error
+
+
+def _ran(seconds: float) -> None:
+    RUN_SECONDS.observe(seconds, Contract.kind)
+    trace = current_trace()
+    if trace is not None:
+        trace.add("run", (now := time.monotonic()) - seconds, now)
 
 
 def _contract(seat: _Seat) -> Contract:

@@ -28,8 +28,9 @@ class Line:
         self.record = record
         self._began = time.monotonic()
 
-    def write(self, scope: Scope, request_id: str, status: int | None) -> None:
-        """The request is over."""
+    def write(self, scope: Scope, request_id: str, status: int | None) -> float:
+        """The request is over; the seconds that it took."""
+        seconds = time.monotonic() - self._began
         if status is None and self.record.disconnected:
             status = CLIENT_CLOSED_REQUEST
         fields: dict[str, object] = {
@@ -38,9 +39,10 @@ class Line:
             "method": scope["method"],
             "route": getattr(scope.get("route"), "path", UNMATCHED),
             "status": status,
-            "total_ms": round((time.monotonic() - self._began) * 1000, 3),
+            "total_ms": round(seconds * 1000, 3),
         }
         tell_request(fields | self.record.as_fields())
+        return seconds
 
 
 def client_of(scope: Scope) -> str | None:

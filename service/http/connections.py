@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import Protocol
 
 from service.http.limits import Limits
+from service.telemetry.catalog import ACCEPTED, CONNECTIONS, EVICTED, REFUSED
 
 _SPARE = 64  # connections above the limit while they are told of it
 _LONGEST_TICK = 1.0  # seconds
@@ -55,21 +56,26 @@ class Connections:
             self._evict(next(iter(self.waiting)))
         self._open.add(connection)
         self.waiting[connection] = None
+        ACCEPTED.add()
+        CONNECTIONS.set(len(self._open))
         return True
 
     def forget(self, connection: Connection) -> None:
         """It is closed."""
         self._open.discard(connection)
+        CONNECTIONS.set(len(self._open))
         self._refused.discard(connection)
         self.waiting.pop(connection, None)
 
     def _refuse(self, connection: Connection) -> None:
+        REFUSED.add()
         if len(self._refused) < _SPARE:
             self._refused.add(connection)
         else:
             connection.abort()
 
     def _evict(self, connection: Connection) -> None:
+        EVICTED.add()
         self.forget(connection)
         connection.abort()
 

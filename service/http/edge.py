@@ -1,7 +1,8 @@
-"""The one layer between server and router: the request's id, its log line, and an answer to every error.
+"""The one layer between server and router: the request's id, its log line, its span, what is counted of it,
+and an answer to every error.
 
 They are one because each layer costs a coroutine and a closure for each message of each request; what each of
-them does is in ``request_id``, ``access_log`` and ``exceptions``.
+them does is in ``request_id``, ``access_log`` and ``exceptions``, and in ``service.telemetry``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from service.http.access_log import Line
 from service.http.exceptions import answer, raise_fault
 from service.http.record import RequestRecord
 from service.http.request_id import RAW_HEADER, id_for
+from service.telemetry.requests import count_cpu, count_request
+from service.telemetry.spans import begin_request
 
 _log: FilteringBoundLogger = structlog.get_logger("lars.http")
 _EXCHANGE = "lars.exchange"
@@ -40,10 +43,13 @@ class Edge:
             return
         exchange = scope[_EXCHANGE] = _Exchange(scope, receive, send)
         tokens = bind_contextvars(request_id=exchange.request_id)
+        span = begin_request(scope)
         try:
             await self._answered(scope, exchange.receive, exchange.send)
         finally:
-            exchange.line.write(scope, exchange.request_id, exchange.status)
+            exchange.over()
+            if span is not None:
+                span.end(scope, exchange.request_id, exchange.status, exchange.line.record)
             reset_contextvars(**tokens)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +69,10 @@ class Edge:
 class _Exchange:
     """Sees the messages of one request pass. ``status``: None until the response has begun."""
 
-    __slots__ = ("_complete", "_raw_id", "_receive", "_scope", "_send", "line", "request_id", "status")
+    __slots__ = (
+        *("_came", "_complete", "_raw_id", "_receive", "_scope", "_send", "_went"),
+        *("line", "request_id", "status"),
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._receive, self._send = scope, receive, send
@@ -72,6 +81,7 @@ class _Exchange:
         self.line = Line(RequestRecord())
         self.status: int | None = None
         self._complete = False
+        self._came = self._went = 0  # bytes of the bodies
         # A state of its own, which may still hold what the lifespan put there.
         state = scope["state"] = dict(scope.get("state", {}))
         state["request_id"], state["record"] = self.request_id, self.line.record
@@ -82,6 +92,7 @@ class _Exchange:
         if message["type"] == "http.disconnect" and not self._complete:
             self.line.record.disconnected = True
         raise_fault(self._scope)
+        self._came += len(message.get("body", b""))
         return message
 
     async def send(self, message: Message) -> None:
@@ -90,6 +101,15 @@ class _Exchange:
             headers = [pair for pair in message.get("headers", ()) if pair[0] != RAW_HEADER]
             headers.append(self._raw_id)
             message["headers"] = headers
-        elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            self._complete = True
+        elif message["type"] == "http.response.body":
+            self._went += len(message.get("body", b""))
+            self._complete = not message.get("more_body", False)
         await self._send(message)
+
+    def over(self) -> None:
+        """Log and count it."""
+        seconds = self.line.write(self._scope, self.request_id, self.status)
+        endpoint = count_request(self._scope, self.status, seconds, (self._came, self._went))
+        cpu = self.line.record.spent.cpu
+        if cpu:
+            count_cpu(endpoint, cpu)

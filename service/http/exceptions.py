@@ -14,11 +14,13 @@ from service.errors import (
     LarsError,
     MethodNotAllowed,
     NotFound,
+    RateLimited,
     kind_of,
 )
 from service.http.problem import ProblemResponse
 from service.http.record import record_of
 from service.http.request_id import request_id_of
+from service.telemetry.catalog import ERRORS, LIMITED
 
 _log: FilteringBoundLogger = structlog.get_logger("lars.http")
 _FAULT = "lars.fault"
@@ -43,7 +45,10 @@ def answer(error: Exception, scope: Scope) -> ProblemResponse:
         _log.error("unhandled_error", exc_info=error)
     elif isinstance(told, ControlUnavailable):
         _log.error("control_unavailable", reason=told.reason)
-    record_of(scope).error_code = kind_of(told).code
+    record_of(scope).error_code = code = kind_of(told).code
+    ERRORS.add(code)
+    if isinstance(told, RateLimited):
+        LIMITED.add(told.policy)
     return ProblemResponse(told, request_id_of(scope))
 
 

@@ -11,12 +11,15 @@ from structlog.typing import FilteringBoundLogger
 from service.errors import LarsError, problem
 from service.http.access_log import UNMATCHED
 from service.http.request_id import HEADER, make_id
+from service.telemetry.catalog import ERRORS
+from service.telemetry.requests import count_refusal
 
 _log: FilteringBoundLogger = structlog.get_logger("lars.access")
 
 
 def refusal(error: LarsError, client: str | None) -> bytes:
-    """An HTTP/1.1 response with the problem and an id, which says that the connection ends. Logged here."""
+    """An HTTP/1.1 response with the problem and an id, which says that the connection ends. Logged and
+    counted here."""
     request_id = make_id()
     status, headers, body = problem(error, request_id)
     text = orjson.dumps(body)
@@ -30,4 +33,6 @@ def refusal(error: LarsError, client: str | None) -> bytes:
         status=status,
         error_code=body["code"],
     )
+    count_refusal(status)
+    ERRORS.add(str(body["code"]))
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode() + text

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.access.gate import Need
+from service.access.gate import ENDPOINT_NAMES, Need
 from service.state import passage_of
 
 Endpoint = Callable[[Request], Awaitable[ASGIApp]]
@@ -32,6 +32,7 @@ class KeyedRoute(Route):
         super().__init__(path, endpoint, methods=list(methods))
         self.app = _answering(endpoint)
         self.needs = needs
+        self.endpoint_name = ENDPOINT_NAMES[needs]  # in figures
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Through the passage of this front."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -20,6 +20,7 @@ from service.planning.asker import Asker
 from service.planning.holds import Holds
 from service.planning.line import Line
 from service.pool.shares import payer_of
+from service.telemetry.spans import Span
 
 _log: FilteringBoundLogger = structlog.get_logger("lars.planner")
 _LEAST_TOKENS: Final = 16
@@ -111,7 +112,10 @@ class Planning:
 
     async def _answer_to(self, ask: Ask, asker: Asker, day: Admission | None) -> Answer:
         try:
-            return await self.line.ask(ask)
+            with Span("ask planner") as span:
+                span.tell("lars.task", ask.task)
+                trace = ask.trace if span.trace is None else span.trace.traceparent
+                return await self.line.ask(replace(ask, trace=trace))
         except asyncio.CancelledError:
             # The provider has its prompt, and is paid for it: going away before the answer is not free.
             tokens = _RULES_TOKENS + len(orjson.dumps(ask.given)) // _BYTES_PER_TOKEN

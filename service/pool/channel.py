@@ -11,6 +11,7 @@ from typing import Protocol
 from sandbox_runtime import wire
 from sandbox_runtime.domain import WorkerKind
 from service.pool.worker import Worker
+from service.telemetry.catalog import FORK_FAILURES, FORKS
 
 
 class Listener(Protocol):
@@ -113,6 +114,7 @@ class Channel:
     def _start_failed(self, message: wire.Failed) -> None:
         self.starting -= 1
         self.start_failures += 1
+        FORK_FAILURES.add(self._kind)
         self._listener.on_failed(self, message)
 
     def _ready(self, message: wire.Ready, descriptors: list[int], flags: int) -> None:
@@ -125,6 +127,7 @@ class Channel:
         self.workers[message.serial] = worker
         self.starting -= 1
         self.start_failures = 0
+        FORKS.add(self._kind)
         self._listener.on_ready(self, worker)
 
     def _unusable(self, why: str) -> None:

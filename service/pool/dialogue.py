@@ -11,10 +11,12 @@ from typing import Generic, TypeVar
 import structlog
 
 from sandbox_runtime import wire
+from sandbox_runtime.domain import WorkerKind
 from service.errors import WorkerLost
 from service.pool.cpu_clock import CpuClock
 from service.pool.output import read_stream
 from service.pool.worker import Worker
+from service.telemetry.catalog import KILLS
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -27,13 +29,14 @@ class NotTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Manner(Generic[T]):
-    """How one kind of worker answers: the kinds of its last frame and how each is read (WireError), and the
-    ``longest`` BODY before it, in bytes. ``event`` is logged, and ``detail`` told, when it dies."""
+    """How workers of a ``domain`` answer: the kinds of the last frame and how each is read (WireError), and
+    the ``longest`` BODY before it, in bytes. ``event`` is logged, and ``detail`` told, when one dies."""
 
     answers: Mapping[wire.Kind, Callable[[dict[str, object]], T]]
     longest: int
     event: str
     detail: str
+    domain: WorkerKind
 
 
 class _Until:
@@ -135,6 +138,7 @@ class Dialogue(Generic[T]):
 
     def _died(self, how: str) -> None:
         if not self._worker.closed:
+            KILLS.add(self._manner.domain, how)
             status = self._worker.exit.status if self._worker.exit is not None else None
             said = read_stream(self._worker.stderr, _SAID_BYTES).text.rstrip("\0")
             log.error(self._manner.event, how=how, status=status, said=said)

@@ -45,6 +45,11 @@ class Handout:
         """Jobs that have no worker yet."""
         return len(self._queue)
 
+    @property
+    def held_in_all(self) -> int:
+        """Workers that somebody has, or that are not gone yet."""
+        return self._held_in_all
+
     def held(self, principal: str) -> int:
         """Workers that this principal has."""
         return self._held[principal]

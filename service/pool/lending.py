@@ -14,9 +14,12 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from sandbox_runtime.domain import WorkerKind
 from service.errors import Overloaded, QueueTimeout
 from service.pool.pool import Pool
 from service.pool.turn import Turn
+from service.telemetry.catalog import BIND_SECONDS, QUEUE_SECONDS
+from service.telemetry.spans import current_trace
 
 SPARE_WORKERS = 2  # kept ready for domains to come, once there has been one
 
@@ -44,7 +47,7 @@ class LendingSize:
     workers: int
     queue: int
     rest: float
-    what: str
+    what: WorkerKind
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class Lending(Generic[K, W]):
         self._places: dict[K, Place[W]] = {}
         self._bound: OrderedDict[K, Place[W]] = OrderedDict()  # with a worker, the longest unused first
         self._sweeper: asyncio.TimerHandle | None = None
+        self.in_line = 0  # requests that wait for their turn
 
     async def enter(self, key: K, deadline: float) -> Place[W]:
         """Wait for the domain's turn; then ``leave`` must follow. Overloaded when too many wait, QueueTimeout
@@ -84,14 +88,25 @@ class Lending(Generic[K, W]):
             place = self._places[key] = Place()
         if place.waiting >= self._size.queue:
             raise Overloaded(f"{place.waiting} requests of this {self._size.what} wait already")
+        if place.turn.locked():
+            await self._wait(place, deadline)
+        else:
+            await place.turn.acquire(deadline)
+            QUEUE_SECONDS.observe(0.0, self._size.what)
+        return place
+
+    async def _wait(self, place: Place[W], deadline: float) -> None:
+        began = time.monotonic()
         place.waiting += 1
+        self.in_line += 1
         try:
             await place.turn.acquire(deadline)
         except TimeoutError as error:
             raise QueueTimeout from error
         finally:
             place.waiting -= 1
-        return place
+            self.in_line -= 1
+            QUEUE_SECONDS.observe(_took("wait", began), self._size.what)
 
     def leave(self, key: K, place: Place[W]) -> None:
         """It is the next one's turn. When others wait for a worker, this one is given up."""
@@ -107,7 +122,9 @@ class Lending(Generic[K, W]):
             self._make_room()
             self._sweep_later()
             self.pool.keep_idle(SPARE_WORKERS)
+            began = time.monotonic()
             place.worker = await self._bind(key, deadline)
+            BIND_SECONDS.observe(_took("bind", began), self._size.what)
             self._bound[key] = place
         self._bound.move_to_end(key)
         return place.worker
@@ -184,3 +201,12 @@ class Lending(Generic[K, W]):
         if place.worker is not None:
             place.worker.destroy()
             place.worker = None
+
+
+def _took(what: str, began: float) -> float:
+    """The seconds since then, which are a span of the request."""
+    now = time.monotonic()
+    trace = current_trace()
+    if trace is not None:
+        trace.add(what, began, now)
+    return now - began

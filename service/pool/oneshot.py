@@ -19,6 +19,7 @@ from service.pool.job import Job, Outcome, Timing, Usage
 from service.pool.output import read_stream
 from service.pool.verdict import Ending, KillReason, conclude
 from service.pool.worker import Worker
+from service.telemetry.catalog import KILLS
 
 _CPU_COUNT = os.cpu_count() or 1
 _SHORTEST_WATCH = 0.01
@@ -63,6 +64,9 @@ class OneShotRun:
             if self._killed is not None:
                 await self._reaped()
             return self._outcome(began, ended, queued)
+        except asyncio.CancelledError:
+            KILLS.add("oneshot", "cancelled")
+            raise
         finally:
             self._timer.cancel()
             self._job.spent.cpu += self._cpu_used() or 0.0
@@ -86,6 +90,7 @@ class OneShotRun:
 
     def on_lost(self) -> None:
         if not self._done.done():
+            KILLS.add("oneshot", "zygote")
             self._done.set_exception(WorkerLost())
 
     async def _reaped(self) -> None:
@@ -95,7 +100,9 @@ class OneShotRun:
                 await self._process.gone.wait()
 
     def _kill(self, reason: KillReason) -> None:
-        self._killed = self._killed or reason
+        if self._killed is None:
+            self._killed = reason
+            KILLS.add("oneshot", reason)
         self._process.kill()
         self._finish()
 

@@ -124,6 +124,11 @@ class Pool:
         """Whether somebody waits for a worker."""
         return self._handout.waiting > 0
 
+    @property
+    def held(self) -> int:
+        """Workers that somebody has: that run a job, or are lent, or are not gone yet."""
+        return self._handout.held_in_all
+
     def figures(self) -> dict[str, int]:
         """What the pool has just now, counted."""
         return {

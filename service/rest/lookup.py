@@ -24,6 +24,8 @@ from service.rest.model.shapes import Versions, deep_shape
 from service.rest.plan import NotExpressible, Plan, Planner
 from service.rest.plan_cache import Admitted, PlanCache, Source
 from service.rest.shape import Shape, shape_of
+from service.telemetry.catalog import PLAN_HITS, PLAN_MISSES
+from service.telemetry.spans import Span
 
 T = TypeVar("T")
 _MOST = 10_000  # shapes without a rule, and shapes that are left to the rules, of each so many are known
@@ -82,6 +84,20 @@ class Lookup:
 
     async def find(self, asked: Asked) -> Found:
         """PlannerRequired where there is no rule and no model; else as planners, judge and proof raise."""
+        with Span("plan") as span:
+            try:
+                found = await self._find(asked)
+            except LarsError:
+                PLAN_MISSES.add("none")
+                raise
+            span.tell("lars.plan.source", found.source)
+        if found.source == "cache":
+            PLAN_HITS.add(found.admitted.kept.source)
+        else:
+            PLAN_MISSES.add(found.source)
+        return found
+
+    async def _find(self, asked: Asked) -> Found:
         shape = shape_of(asked.context, self._by_rules, self._planner.body_depth)
         if self._model_first:
             found = await self._from_model(shape, asked)

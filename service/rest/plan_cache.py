@@ -75,6 +75,10 @@ class PlanCache:
         self._admissions = asyncio.Semaphore(_AT_ONCE)
         self._making: dict[str, asyncio.Task[tuple[Admitted, Source]]] = {}
 
+    def __len__(self) -> int:
+        """Plans in memory."""
+        return len(self._plans)
+
     async def plan_for(self, shape: Shape, values: object = None) -> tuple[Admitted, Source]:
         """The plan, and where it came from this time. Raises as planner and ``admit`` do."""
         key = shape.key()

@@ -7,7 +7,7 @@ import os
 import time
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import anyio.to_thread
 import orjson
@@ -20,6 +20,7 @@ from service.sessions.options import SessionOptions
 from service.sessions.sessions import Sessions
 from service.sessions.storage import in_storage
 from service.settings import Settings
+from service.telemetry.catalog import SESSIONS_CREATED, SESSIONS_DELETED
 
 _FORK_FILE = "fork.db"
 _FORKING_SECONDS = 0.01
@@ -50,7 +51,7 @@ class Administration:
         """Also of a session that holds nothing yet."""
         await self._sessions.options.change(session, options)
 
-    async def delete(self, session: Session) -> None:
+    async def delete(self, session: Session, by: Literal["request", "expiry"] = "request") -> None:
         """All data. Requests that wait begin an empty session."""
         await self._require(session)
         try:
@@ -61,6 +62,7 @@ class Administration:
         # Whatever else it said: its data may be damaged, or it may not want to go.
         await in_storage(directory.remove, self._root, session)
         await self._sessions.options.forget(session)
+        SESSIONS_DELETED.add(by)
 
     async def fork(self, session: Session, new: Session) -> dict[str, Any]:
         """``{"bytes"}`` of the copy. Conflict when ``new`` holds data."""
@@ -71,6 +73,7 @@ class Administration:
         if not copied:
             raise Conflict(f"the session {new.session_id} came to hold data meanwhile; use another id")
         await self._sessions.options.change(new, await self._sessions.options.of(session))
+        SESSIONS_CREATED.add()
         return {"bytes": done["bytes"]}
 
     async def _fork(self, session: Session, new: Session) -> tuple[dict[str, Any], bool]:

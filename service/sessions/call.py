@@ -28,7 +28,7 @@ class BoundWorker(Dialogue[Reply]):
         self.unsettled: Identity | None = identity_of(directory)
         self.had_data = False
         longest = max(binding.max_result, _DESCRIPTION_BYTES)
-        manner = Manner({wire.Kind.REPLY: Reply.from_wire}, longest, "session_worker_died", _DIED)
+        manner = Manner({wire.Kind.REPLY: Reply.from_wire}, longest, "session_worker_died", _DIED, "session")
         super().__init__(worker, manner, wire.encode_json(wire.Kind.BIND, binding), directory)
 
     async def answer(self, call: Call, spent: Spent) -> Answer:

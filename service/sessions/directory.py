@@ -49,13 +49,18 @@ def touch(root: Path, sessions: list[Session]) -> None:
 
 def open_directory(root: Path, session: Session) -> int:
     """A descriptor of the session's directory, made when there is none."""
+    return open_or_make(root, session)[0]
+
+
+def open_or_make(root: Path, session: Session) -> tuple[int, bool]:
+    """The same, and whether it was made."""
     with _parent(root, session) as (beneath, name):
         while True:
-            _make(name, beneath)
+            made = _make(name, beneath)
             with contextlib.suppress(FileNotFoundError):  # just removed
                 opened = _open(name, beneath)
                 os.utime(opened)
-                return opened
+                return opened, made
 
 
 def identity_of(directory: int) -> Identity:
@@ -177,6 +182,9 @@ def _open(name: str, beneath: int) -> int:
     return opened
 
 
-def _make(name: str, beneath: int) -> None:
-    with contextlib.suppress(FileExistsError):
+def _make(name: str, beneath: int) -> bool:
+    try:
         os.mkdir(name, _MODE, dir_fd=beneath)
+    except FileExistsError:
+        return False
+    return True

@@ -68,7 +68,7 @@ class Expiry:
     async def _delete(self, digests: list[str]) -> None:
         for digest in digests:
             try:
-                await self._administration.delete(stored_session(digest))
+                await self._administration.delete(stored_session(digest), by="expiry")
             except LarsError as error:
                 log.warning("session_not_expired", session=digest, reason=error.detail)
             else:

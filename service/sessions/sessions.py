@@ -24,10 +24,12 @@ from service.pool.lending import Lending, LendingSize
 from service.pool.pool import Pool
 from service.pool.shares import payer_of
 from service.sessions.call import Answer, BoundWorker
-from service.sessions.directory import look, open_directory
+from service.sessions.directory import look, open_or_make
 from service.sessions.options import OptionFiles
 from service.sessions.storage import in_storage
 from service.settings import Settings
+from service.telemetry.catalog import KILLS, RUN_SECONDS, SESSIONS_CREATED
+from service.telemetry.spans import Span
 
 _GONE = "session_gone"
 _DELETING_SECONDS = 0.01
@@ -78,15 +80,24 @@ class Sessions:
         another request with the same Idempotency-Key runs.
         """
         if call.replay is None:
-            return await self._in_turn(session, deadline, lambda worker: worker.answer(call, spent))
+            return await self._answered(session, call, deadline, spent)
         key = session, call.replay.key
         if key in self._keys:
             raise IdempotencyConflict
         self._keys.add(key)
         try:
-            return await self._in_turn(session, deadline, lambda worker: worker.answer(call, spent))
+            return await self._answered(session, call, deadline, spent)
         finally:
             self._keys.remove(key)
+
+    async def _answered(self, session: Session, call: Call, deadline: float, spent: Spent) -> Answer:
+        with Span("session turn") as span:
+            answer = await self._in_turn(session, deadline, lambda worker: worker.answer(call, spent))
+            ran = answer[1].run
+            RUN_SECONDS.observe(ran, Session.kind)
+            if span.trace is not None:
+                span.trace.add("run", (now := time.monotonic()) - ran, now)
+        return answer
 
     async def operate(
         self, session: Session, operation: Operation, deadline: float, file: int | None = None
@@ -120,6 +131,7 @@ class Sessions:
                     with contextlib.suppress(NotTaken):
                         return await self._settled(session, worker, await ask(worker))
         except TimeoutError as error:
+            KILLS.add(Session.kind, "timeout")
             raise RunTimeout from error
         finally:
             self._lending.leave(session, place)
@@ -141,6 +153,11 @@ class Sessions:
         worker.worn = True
         return None, Reply(409, trouble=Trouble(_GONE, "the session was deleted under this request"))
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn."""
+        return self._lending.in_line
+
     def bound(self) -> list[Session]:
         """Those that have a worker."""
         return self._lending.bound()
@@ -158,8 +175,10 @@ class Sessions:
         await self._lending.close()
 
     async def _bind(self, session: Session, deadline: float) -> BoundWorker:
-        directory = await in_storage(open_directory, self._limits.root, session)
+        directory, made = await in_storage(open_or_make, self._limits.root, session)
         try:
+            if made:
+                SESSIONS_CREATED.add()
             # Bound at once: a worker that nobody listens to is gone with its zygote, without a word.
             worker = await self.workers.lease(deadline, payer_of(session.principal))
             return BoundWorker(worker, self._limits.binding, directory)

@@ -154,7 +154,7 @@ PLANNER: tuple[Setting, ...] = (
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "none",
         "",
-        "Where OpenTelemetry spans of calls to models go (OTLP over HTTP); none: nowhere.",
+        "Where OpenTelemetry spans of requests and of calls to models go (OTLP over HTTP); none: nowhere.",
         planner_parsers.url(),
     ),
 )

@@ -18,7 +18,9 @@ from service.supervisor.front import Front
 from service.supervisor.loop import Loop
 from service.supervisor.planner_keeper import PlannerKeeper
 from service.supervisor.restarts import Restarts
-from service.supervisor.zygotes import Then, Zygotes
+from service.supervisor.zygote_entries import Then
+from service.supervisor.zygotes import Zygotes
+from service.telemetry.catalog import RESTARTS
 
 log = structlog.get_logger(__name__)
 PING_SECONDS = 2.0
@@ -195,17 +197,18 @@ class Fronts:
                 self.start()
             heir.then(f"it ended with exit code {code} before a program had run for it")
         elif any(each.former is front for each in self._heirs.values()):
-            log.error(
-                "front_died", pid=front.pid, exit_code=code, restart_in=0
-            )  # its successor is on its way
+            RESTARTS.add("front", "died")
+            log.error("front_died", pid=front.pid, exit_code=code, restart_in=0)  # its successor comes
         elif front.said_hello:
             delay = self._restarts.died(front.pid, time.monotonic())
+            RESTARTS.add("front", "died")
             log.error("front_died", pid=front.pid, exit_code=code, restart_in=delay)
             self._loop.after(delay, self.start)
         else:
             self._failed(f"it ended with exit code {code} before it said hello")
 
     def _failed(self, why: str) -> None:
+        RESTARTS.add("front", "could_not_start")
         delay = self._restarts.could_not_start()
         log.error("front_could_not_start", reason=why, restart_in=delay)
         if delay is None:

@@ -16,6 +16,7 @@ from sandbox_runtime.planning import Standing
 from service.supervisor.loop import Loop
 from service.supervisor.planner import LAUNCH_SECONDS, PlannerNotStarted, PlannerProcess, PlannerSpec
 from service.supervisor.restarts import Restarts
+from service.telemetry.catalog import PLANNER_CONFIGURED, PLANNER_UP, RESTARTS
 
 log = structlog.get_logger(__name__)
 # Between tries when several in a row have failed: each costs the imports of three libraries, and most
@@ -49,6 +50,7 @@ class PlannerKeeper:
         self._former: list[PlannerProcess] = []
         self._told: str | None = None
         self._stopped = False
+        PLANNER_CONFIGURED.set(1.0)
 
     def start(self) -> None:
         """Start it. The listener is told when it stands."""
@@ -99,6 +101,7 @@ class PlannerKeeper:
             then(process.why or f"it ended with exit code {code} before it stood; its last lines say why")
         elif process is self._process:
             self._process = None
+            PLANNER_UP.set(0.0)
             if not self._stopped:
                 self._replace(process, code, process.why)
         else:
@@ -161,6 +164,7 @@ class PlannerKeeper:
         self._restarts.started(process.pid, time.monotonic())
         self._restarts.proved()
         self._told = None
+        PLANNER_UP.set(1.0)
         log.info("planner_ready", pid=process.pid, providers=list(standing.ready))
         for provider, why in standing.why.items():
             log.warning("planner_without_provider", provider=provider, reason=why)
@@ -197,10 +201,12 @@ class PlannerKeeper:
             self._failed(why or f"it ended with exit code {code} before it stood; its last lines say why")
             return
         delay = self._restarts.died(process.pid, time.monotonic())
+        RESTARTS.add("planner", "died")
         log.error("planner_died", pid=process.pid, exit_code=code, reason=why, restart_in=delay)
         self._loop.after(delay, self.start)
 
     def _failed(self, why: str) -> None:
+        RESTARTS.add("planner", "could_not_start")
         delay = self._restarts.could_not_start()
         wait = RETRY_SECONDS if delay is None else delay
         if delay is not None or why != self._told:

@@ -38,7 +38,10 @@ from service.supervisor.report import Report
 from service.supervisor.upgrade import Errand, Upgrade
 from service.supervisor.zygote import Hello, ZygoteSpec
 from service.supervisor.zygotes import Zygotes
+from service.telemetry.process import ProcessFigures
 from service.turning_away import turn_away
+
+_FIGURES_SECONDS = 5.0
 
 
 class StartFailed(Exception):
@@ -79,6 +82,8 @@ class Supervisor:
         making = Making(partial(Front, plan.listener, plan.environ, plan.handed), plan.drain)
         self._fronts = Fronts(self._loop, making, self._zygotes, self, self._planner)
         self._upgrade = None if plan.upgrade is None else Upgrade(self._loop, plan.upgrade)
+        others = (self._fronts, self._upgrade, self._planner)
+        self._reapers = [children for children in others if children is not None]
         children = Children(self._upgrade, self._zygotes, self._planner, self._fronts)
         self._renewal = Renewal(self._loop, children, self)
         self._report = Report(plan.notifier, url_of(plan.listener), (plan.fronts, plan.zygotes))
@@ -87,6 +92,7 @@ class Supervisor:
         self._stands = False
         self._stopping = False
         self._failure: str | None = None
+        self._figures = ProcessFigures()
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT. StartFailed when the service cannot start or go on; also what the
@@ -97,6 +103,7 @@ class Supervisor:
             self._loop.watch(signals, lambda: self._on_signals(signals.take()))
             try:
                 self._start()
+                self._tell_figures()
                 while not (self._stopping and not self._fronts):
                     self._report.counted(len(self._fronts.serving), len(self._zygotes.usable()))
                     self._loop.turn()
@@ -171,6 +178,10 @@ class Supervisor:
         if self._stands and self._errand is None:
             self._fronts.let_serve()
 
+    def _tell_figures(self) -> None:
+        self._figures.tell()
+        self._loop.after(_FIGURES_SECONDS, self._tell_figures)
+
     # -- signals and the end -----------------------------------------------------------------------------
 
     def _on_signals(self, numbers: frozenset[int]) -> None:
@@ -208,11 +219,7 @@ class Supervisor:
                 errand, self._errand = self._errand, None
                 errand.reaped(status)
                 self._let_serve()
-        elif self._fronts.reaped(pid, status):
-            return
-        elif self._upgrade is not None and self._upgrade.reaped(pid, status):
-            return
-        elif self._planner is None or not self._planner.reaped(pid, status):
+        elif not any(children.reaped(pid, status) for children in self._reapers):
             self._zygotes.reaped(pid, status)
 
     def _stop(self) -> None:

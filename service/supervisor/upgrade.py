@@ -7,7 +7,7 @@ from typing import Protocol
 
 from service.control.refusal import ControlRefused
 from service.supervisor.loop import Loop
-from service.supervisor.zygotes import Then
+from service.supervisor.zygote_entries import Then
 
 _LONGEST = 60.0  # seconds: it may have to wait for who else is at it
 

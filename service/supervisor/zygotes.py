@@ -11,8 +11,6 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -22,11 +20,12 @@ from sandbox_runtime.layers import Layer, below_floor
 from service.supervisor.loop import Loop
 from service.supervisor.restarts import LONGEST_WAIT, Restarts
 from service.supervisor.zygote import LAUNCH_SECONDS, Hello, Zygote, ZygoteFailed, ZygoteSpec
+from service.supervisor.zygote_entries import Standing, Starting, Then
+from service.telemetry.catalog import RESTARTS, ZYGOTES
 
 log = structlog.get_logger(__name__)
 _PROOF_SECONDS = 30.0
 _LOOK_AGAIN = 0.1  # seconds
-Then = Callable[[str | None], None]  # told why it could not be done, or None
 
 
 class Listener(Protocol):
@@ -35,32 +34,6 @@ class Listener(Protocol):
     def on_stands(self, identity: int) -> None: ...
     def on_retires(self, identity: int) -> None: ...
     def on_hopeless(self, why: str) -> None: ...
-
-
-@dataclass(slots=True)
-class _Starting:
-    """``replaces``: the worn zygote that goes when this one stands; with ``then``, one that goes when this
-    one has proved itself."""
-
-    zygote: Zygote
-    replaces: int | None
-    then: Then | None
-
-
-@dataclass(slots=True)
-class _Standing:
-    """``proved``: a front has run a program in it. ``followed``: a successor is on its way. ``restart_in``:
-    it was killed because it is of no use, and that is when to start another. ``heir``: it is a successor
-    that has not proved itself, of whom, and who is told."""
-
-    zygote: Zygote
-    hello: Hello
-    proved: bool = False
-    worn: bool = False
-    followed: bool = False
-    heir: tuple[int, Then] | None = None
-    retiring: bool = False
-    restart_in: float | None = None
 
 
 class Zygotes:
@@ -73,8 +46,8 @@ class Zygotes:
         self._listener = listener
         self._restarts = Restarts()
         self.newest = 0
-        self._starting: dict[int, _Starting] = {}
-        self._standing: dict[int, _Standing] = {}
+        self._starting: dict[int, Starting] = {}
+        self._standing: dict[int, Standing] = {}
         self._any_proved = False
         self._stopped = False
 
@@ -88,7 +61,7 @@ class Zygotes:
             self._failed(error, replaces, then)
             return
         identity = self.newest = self.newest + 1
-        self._starting[identity] = _Starting(zygote, replaces, then)
+        self._starting[identity] = Starting(zygote, replaces, then)
         self._loop.watch(zygote.control, partial(self._advance, identity))
         self._loop.after(LAUNCH_SECONDS, partial(self._too_slow, identity))
 
@@ -143,6 +116,7 @@ class Zygotes:
         if delay is None or not self._any_proved:
             self._listener.on_hopeless("no worker could run a program; the lines above name the step")
             return
+        RESTARTS.add("zygote", "broken")
         log.error("zygote_broken", pid=entry.zygote.pid, restart_in=delay)
         entry.restart_in = delay
         entry.zygote.kill()
@@ -208,6 +182,7 @@ class Zygotes:
         if delay is None or not self._any_proved:
             self._listener.on_hopeless(f"the sandbox could not start: {error}")
             return
+        RESTARTS.add("zygote", "could_not_start")
         log.error("zygote_could_not_start", reason=str(error), restart_in=delay)
         self._loop.after(delay, partial(self.start, replaces))
 
@@ -226,7 +201,8 @@ class Zygotes:
     def _stands(self, identity: int, hello: Hello) -> None:
         entry = self._starting.pop(identity)
         zygote = entry.zygote
-        standing = self._standing[identity] = _Standing(zygote, hello)
+        standing = self._standing[identity] = Standing(zygote, hello)
+        ZYGOTES.set(len(self._standing))
         if zygote.pid is not None:
             self._restarts.started(zygote.pid, time.monotonic())
         self._loop.mute(zygote.control)
@@ -238,7 +214,7 @@ class Zygotes:
         if standing.heir is None and entry.replaces is not None and entry.replaces in self._standing:
             self._retire(entry.replaces)
 
-    def _unproved(self, entry: _Standing) -> None:
+    def _unproved(self, entry: Standing) -> None:
         if entry.heir is not None:
             entry.zygote.kill()
 
@@ -258,6 +234,7 @@ class Zygotes:
     def _follow(self, identity: int) -> None:
         """The replacement first: it stands before the worn one is let go."""
         self._standing[identity].followed = True
+        RESTARTS.add("zygote", "worn")
         self.start(replaces=identity)
 
     def _lost(self, identity: int) -> None:
@@ -277,6 +254,7 @@ class Zygotes:
 
     def _ended(self, identity: int, exit_code: int | None) -> None:
         entry = self._standing.pop(identity)
+        ZYGOTES.set(len(self._standing))
         pid = entry.zygote.pid or 0
         self._loop.mute(entry.zygote.control)
         entry.zygote.forget()
@@ -297,5 +275,6 @@ class Zygotes:
             self._failed(ZygoteFailed(why), None)
         else:
             delay = self._restarts.died(pid, time.monotonic())
+            RESTARTS.add("zygote", "died")
             log.error("zygote_died", pid=pid, exit_code=exit_code, restart_in=delay)
             self._loop.after(delay, self.start)

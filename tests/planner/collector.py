@@ -12,18 +12,23 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class Collector:
-    """Listens from the start of the with statement to its end. ``spans``: all that came."""
+    """Listens from the start of the with statement to its end. ``spans``: all that came; ``services``: whose;
+    ``authorization``: with which credentials. ``status``: what is answered; 200 takes them."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
+        self.authorization: set[str] = set()
+        self.status = 200
         self.services: set[str] = set()
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
+                collector.authorization.add(self.headers.get("authorization", ""))
                 body = self.rfile.read(int(self.headers["content-length"]))
-                collector._take(self.path, ExportTraceServiceRequest.FromString(body))
-                self.send_response(200)
+                if collector.status == 200:
+                    collector._take(self.path, ExportTraceServiceRequest.FromString(body))
+                self.send_response(collector.status)
                 self.send_header("content-length", "0")
                 self.end_headers()
 

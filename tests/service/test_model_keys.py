@@ -21,6 +21,9 @@ def test_the_keys_that_are_set_are_handed_over() -> None:
     """Without blanks, and not what stands for none."""
     assert take(hand_over({**KEYS, "STARGATE_API_KEY": "front's"}, "planner")) == {"OPENAI_API_KEY": "key-1"}
     assert take(hand_over({**KEYS, "STARGATE_API_KEY": "front's"})) == {"STARGATE_API_KEY": "front's"}
+    traces = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20x"}
+    assert take(hand_over({**KEYS, **traces})) == traces
+    assert without_secrets(traces) == {}
 
 
 def test_what_main_process_children_and_planner_may_have() -> None:

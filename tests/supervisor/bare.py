@@ -18,6 +18,7 @@ from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
 from service.supervisor.supervisor import Plan, StartFailed, Supervisor
 from service.supervisor.zygote import Hello, ZygoteSpec
+from service.telemetry.board import create_board
 from service.telemetry.logs import configure_logging
 
 _BAD_FILTER = b"\xff" * 8  # one instruction, of a kind that the kernel does not know
@@ -60,7 +61,10 @@ def main() -> int:
         fronts=settings.fronts,
         floor=settings.sandbox_floor,
         environ=without_secrets(os.environ),
-        handed=(hand_over(os.environ), create_shared(settings.fronts), create_bulletin()),
+        handed=(
+            *(hand_over(os.environ), create_shared(settings.fronts), create_bulletin()),
+            create_board(settings.fronts),
+        ),
         drain=settings.drain_seconds,
     )
     try:

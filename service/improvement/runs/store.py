@@ -29,6 +29,7 @@ from service.errors import Conflict, NotFound
 from service.functions.registry_work import Guard
 from service.improvement.runs.rows import row_of, run_of, step_of
 from service.improvement.runs.values import KeptStep, Name, Order, Run, Stage, Step
+from service.telemetry.catalog import RUN_ENDS
 
 LEASE: Final = 5.0
 """Seconds for which a run is held."""
@@ -81,7 +82,9 @@ class RunStore:
         run = replace(run, updated=time.time(), ended=None if run.is_active else time.time())
         detail = {"run": run.id, "outcome": step.outcome, "status": run.status, **step.summary}
         event = Event(Actor(run.by, ""), f"improve.{step.stage}", _target(run), detail)
-        return await self._audit.recorded(event, partial(_record, run=run, step=step))
+        kept = await self._audit.recorded(event, partial(_record, run=run, step=step))
+        _count(kept)
+        return kept
 
     def held(self, run: Run) -> Guard:
         """For the transaction of another change: RunLost unless the run is its holder's still, and nobody
@@ -97,7 +100,9 @@ class RunStore:
         detail = {"run": run.id, "outcome": word, "note": note}
         event = Event(by, f"improve.{stage}", _target(run), detail)
         step = Step(stage, word, {"by": by.principal, "note": note})
-        return await self._audit.recorded(event, partial(_decide, run_id=run.id, step=step))
+        decided = await self._audit.recorded(event, partial(_decide, run_id=run.id, step=step))
+        _count(decided)
+        return decided
 
     async def renew(self, holder: str, runs: Collection[str]) -> frozenset[str]:
         """Hold these for longer; those of them that are still the holder's."""
@@ -158,11 +163,22 @@ class RunStore:
             rows = (await connection.execute(query)).mappings().all()
         return await anyio.to_thread.run_sync(_runs, rows)  # a hundred modules may be in them
 
+    async def by_status(self) -> Mapping[str, int]:
+        """How many there are of each."""
+        query = select(RUNS.c.status, func.count().label("number")).group_by(RUNS.c.status)
+        async with self._database.reading() as connection:
+            return {row.status: row.number for row in await connection.execute(query)}
+
     async def steps(self, run: str, after: int = 0) -> tuple[KeptStep, ...]:
         """Those with a number above ``after``, in order."""
         query = select(STEPS).where(STEPS.c.run == run, STEPS.c.number > after).order_by(STEPS.c.number)
         async with self._database.reading() as connection:
             return tuple(step_of(row) for row in (await connection.execute(query)).mappings().all())
+
+
+def _count(run: Run) -> None:
+    if not run.is_active:
+        RUN_ENDS.add(run.status)
 
 
 async def _create(connection: AsyncConnection, run: Run, every: float) -> None:
