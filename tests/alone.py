@@ -1,4 +1,5 @@
-"""What measures time or memory, or fills all CPUs: beside other tests it would say something of them.
+"""What measures time or memory, has short deadlines, or fills all CPUs: beside other tests it would say
+something of them.
 
 scripts/test.sh runs it after the others, which share the machine; ``python -m tests.alone`` tells it which.
 """
@@ -11,11 +12,16 @@ from typing import Final
 ALONE: Final = (
     "tests/functions/hostile/test_at_once.py",
     "tests/functions/hostile/test_control_in_doubt.py",
+    "tests/functions/hostile/test_hostile_modules.py",
     "tests/functions/hostile/test_neighbours.py",
     "tests/pool/",
     "tests/rest/test_rest_chaos.py",
     "tests/rest/test_rest_expiry.py",
+    "tests/rest/test_rest_processes.py::test_two_thousand_requests_leave_nothing_behind",
     "tests/seccomp/test_seccomp_meaning.py",
+    "tests/service/control/test_function_processes.py",
+    "tests/service/control/test_processes.py",
+    "tests/service/functions/test_contracts.py",
     "tests/supervisor/test_kill.py",
     "tests/supervisor/test_leaks.py",
     "tests/system/test_bounds_time.py",

@@ -71,8 +71,9 @@ class Service:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """The log lines among ``errors``."""
-        return [orjson.loads(line) for line in self.errors.splitlines() if line.startswith("{")]
+        """The whole log lines among ``errors``: of the last, part may have been written."""
+        *lines, _ = self.errors.split("\n")
+        return [orjson.loads(line) for line in lines if line.startswith("{")]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The log lines of this event."""

@@ -128,6 +128,8 @@ def test_a_killed_idle_worker_costs_nothing(service: Service) -> None:
     for worker in first:
         worker.kill()
         wait_until(lambda: len(service.workers) == POOL, "it is replaced")
+    wait_until(lambda: not any(worker.lives for worker in first), "the last of them is dead")
+    service.settle(POOL)
     assert not set(first) & set(service.workers)
     assert all(service.answers() for _ in range(2 * POOL))
 
