@@ -14,6 +14,8 @@ from structlog.typing import FilteringBoundLogger
 
 from service.access.opening import check_opening
 from service.access.prepare import Prepared, prepare_in_child
+from service.cgroup.quarters import Quarters
+from service.cgroup.taking import quarters
 from service.commands.options import Commands, Environ, finish
 from service.control.bulletin import create_bulletin
 from service.handover import hand_over, without_secrets
@@ -46,6 +48,12 @@ def call(settings: Settings, environ: Environ, _options: argparse.Namespace) -> 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> int:
     """Serve until told to stop; exit status 0."""
+    # Before there is a child, which would stay in the group that is divided.
+    with quarters(settings) as found:
+        return _serve(settings, environ, found)
+
+
+def _serve(settings: Settings, environ: Mapping[str, str], found: Quarters) -> int:
     listener = listen(settings.host, settings.port)
     secrets = hand_over(environ)
     # Told, because without the keys nobody could tell any more what the default is.
@@ -56,7 +64,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     forbid_core_dumps()
     plan = Plan(
         listener=listener,
-        zygote=sandbox_spec(settings),
+        zygote=sandbox_spec(settings, found),
         zygotes=settings.zygotes,
         fronts=settings.fronts,
         floor=settings.sandbox_floor,
@@ -65,7 +73,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
         shutdown=settings.shutdown_seconds,
         planner=planner,
     )
-    notes = _model(planner) + _no_sessions(settings.data_root) + _no_keys(prepared)
+    notes = _bounds(found) + _model(planner) + _no_sessions(settings.data_root) + _no_keys(prepared)
     announcement = Announcement(url_of(listener), is_open, notes)
     Supervisor(plan, announcement.make).run()
     return 0
@@ -83,7 +91,8 @@ class Announcement:
     def make(self, hello: Hello) -> None:
         """Print it, and log that the service is open where it is."""
         layers = ", ".join(state.layer for state in hello.layers if state.in_force)
-        missing = "".join(f"\n  without {s.layer}: {s.reason}" for s in hello.layers if not s.in_force)
+        absent = [state for state in hello.layers if not state.in_force]
+        missing = "".join(f"\n  without {s.layer}: {s.reason}; {s.remedy}".rstrip("; ") for s in absent)
         key = "" if self.is_open else " -H 'X-API-Key: KEY'"
         sys.stdout.write(
             f"LARS is ready at {self.url}\n"
@@ -100,6 +109,11 @@ _OPEN = (
     "\n  OPEN: there is no key, so any program of this machine may use the service; "
     "'lars keys add --name NAME --env prod' makes one and closes it"
 )
+
+
+def _bounds(found: Quarters) -> str:
+    """A line on what all programs together may use, "" where nothing bounds it."""
+    return f"\n  {found.words()}" if found.tree is not None else ""
 
 
 def _model(planner: PlannerSpec | None) -> str:

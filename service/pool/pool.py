@@ -218,12 +218,15 @@ class Pool:
     def on_failed(self, channel: Channel, message: wire.Failed) -> None:
         failures = channel.start_failures
         log.error("worker_start_failed", step=message.step, reason=message.message, failures=failures)
-        if failures >= _MAX_START_FAILURES:
+        # A zygote whose workers have run a program and that finds no memory or no number for another one has
+        # neighbours that use them up; it is of use again when they end.
+        hungry = channel.proven and message.step in (wire.FORK, wire.STARVED)
+        if failures >= _MAX_START_FAILURES and not hungry:
             # Could not start is not died: a zygote whose workers cannot enter the jail is of no use.
             channel.close()
             self.on_broken(channel.identity)
         else:
-            self._loop.call_later(0.1 * 2**failures, self._refill)
+            self._loop.call_later(0.1 * 2 ** min(failures, _MAX_START_FAILURES), self._refill)
 
     def on_unusable(self, channel: Channel, why: str) -> None:
         log.error("zygote_unusable", zygote=channel.identity, reason=why)

@@ -241,7 +241,7 @@ async def test_a_zygote_lost_as_the_run_ends_takes_no_descriptor_away(
     run = asyncio.create_task(OneShotRun(worker, job()).run(0.0))
     await puppet.program()
     await puppet.say(ANSWER)
-    worker.exited(wire.Exited(puppet.serial, 0, 0.0, 0))
+    worker.exited(wire.Exited(puppet.serial, 0, 0.0, 0, starved=False))
     worker.lost()
     assert (await run).stdout.text == "kept"
 
