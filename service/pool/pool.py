@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 _PROOF = Program(code="result = 6 * 7")
 _PROOF_LIMITS = JobLimits(timeout=10.0, cpu=10.0, memory=256 << 20, file_size=1 << 20, output=4096)
 _MAX_START_FAILURES = 5
+_HUNGRY_SECONDS = 1.0
 _REFILL_PARTS = 4
 _TOP_UP_SECONDS = 0.05
 
@@ -216,17 +217,20 @@ class Pool:
             self._handout.offer(channel, worker)
 
     def on_failed(self, channel: Channel, message: wire.Failed) -> None:
+        if message.step in (wire.FORK, wire.STARVED) and (channel.proven or not self._prove_first):
+            # Others use up the numbers of processes, or the memory. It is of use again when they end.
+            channel.start_failures -= 1
+            log.warning("worker_starved", step=message.step, reason=message.message)
+            self._loop.call_later(_HUNGRY_SECONDS, self._refill)
+            return
         failures = channel.start_failures
         log.error("worker_start_failed", step=message.step, reason=message.message, failures=failures)
-        # A zygote whose workers have run a program and that finds no memory or no number for another one has
-        # neighbours that use them up; it is of use again when they end.
-        hungry = channel.proven and message.step in (wire.FORK, wire.STARVED)
-        if failures >= _MAX_START_FAILURES and not hungry:
+        if failures >= _MAX_START_FAILURES:
             # Could not start is not died: a zygote whose workers cannot enter the jail is of no use.
             channel.close()
             self.on_broken(channel.identity)
         else:
-            self._loop.call_later(0.1 * 2 ** min(failures, _MAX_START_FAILURES), self._refill)
+            self._loop.call_later(0.1 * 2**failures, self._refill)
 
     def on_unusable(self, channel: Channel, why: str) -> None:
         log.error("zygote_unusable", zygote=channel.identity, reason=why)

@@ -156,6 +156,10 @@ class Service:
         return found
 
 
+def _is_active() -> bool:
+    return subprocess.run(["systemctl", "is-active", "--quiet", UNIT], check=False).returncode == 0
+
+
 def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
@@ -163,14 +167,16 @@ def _text(path: Path) -> str:
 @contextmanager
 def serving(python: str, **environ: str) -> Iterator[Service]:
     """A service that is ready, in a unit with a group of its own; stopped with the block."""
-    out = Path("/var/tmp/lars-check.out")
-    out.unlink(missing_ok=True)
+    out, err = Path("/var/tmp/lars-check.out"), Path("/var/tmp/lars-check.err")
+    for path in (out, err):
+        path.unlink(missing_ok=True)
     environ = {"LARS_ZYGOTES": "1", "LARS_POOL_SIZE": "2", "LARS_TIMEOUT_MAX": "120", **environ}
-    properties = (*DELEGATED, f"StandardOutput=file:{out}")
+    properties = (*DELEGATED, f"StandardOutput=file:{out}", f"StandardError=file:{err}")
     command = [*unit(properties, environ, wait=False), python, "-m", "service", "serve", "--port", "0"]
     subprocess.run(command, check=True)
     try:
-        wait_until(lambda: "curl" in _text(out), "ready")
+        wait_until(lambda: "curl" in _text(out) or not _is_active(), "ready, or ended")
+        assert "curl" in _text(out), _text(err)
         sys.stdout.writelines(f"     {line}\n" for line in out.read_text().splitlines()[:4])
         address = out.read_text().split("LARS is ready at http://", 1)[1].split("\n", 1)[0]
         shown = subprocess.run(
