@@ -33,16 +33,17 @@ _NEEDS = {
 }
 
 
-def survey(requested: Iterable[Layer]) -> tuple[LayerState, ...]:
-    """One state per layer, in the order of ``Layer``. A layer not requested is reported as switched off."""
+def survey(requested: Iterable[Layer], told: LayerState) -> tuple[LayerState, ...]:
+    """One state per layer, in the order of ``Layer``. A layer not requested is reported as switched off.
+    ``told``: of the layer that whoever starts zygotes has put this process into."""
     wanted = frozenset(requested)
-    found: dict[Layer, LayerState] = {}
-    for layer in Layer:
+    found = {told.layer: told} if told.layer in wanted else {}
+    for layer in (layer for layer in Layer if layer not in found):
         found[layer] = _state(layer, wanted, found)
     for layer, needed in _NEEDS.items():
         if found[layer].in_force and not found[needed].in_force:
             found[layer] = LayerState(layer, False, f"needs {needed}", f"see {needed}")
-    return tuple(found.values())
+    return tuple(found[layer] for layer in Layer)
 
 
 def _state(layer: Layer, wanted: frozenset[Layer], found: dict[Layer, LayerState]) -> LayerState:
@@ -61,8 +62,6 @@ def _known(layer: Layer) -> LayerState:
         why, remedy = "threads are counted per user namespace from Linux 5.14 on", "run Linux 5.14"
     elif layer is Layer.LANDLOCK and linux.landlock_abi() == 0:
         why, remedy = "the kernel has no Landlock", "run Linux 5.13 or later with landlock in lsm="
-    elif layer is Layer.CGROUP_LIMITS:
-        why, remedy = "no cgroup is delegated to the service", "use the systemd unit with Delegate="
     else:
         return LayerState(layer, True)
     return LayerState(layer, False, why, remedy)

@@ -7,7 +7,8 @@ Two channels, both sockets made by us before any foreign byte exists:
     front  -> zygote   {"t":"spawn","count":n,"kind":"oneshot"|"session"|"contract"}
     worker -> front    {"t":"ready","serial":s,"pid":p}      + descriptors: job socket, pidfd, stdout, stderr
     worker -> front    {"t":"failed","serial":s,"step":…,"message":…}
-    zygote -> front    {"t":"exited","serial":s,"status":w,"cpu":seconds,"memory_peak":bytes}
+    zygote -> front    {"t":"exited","serial":s,"status":w,"cpu":seconds,"memory_peak":bytes,
+                        "starved":bool}
 
   A worker holds this socket only until it has said one of its two words; foreign code never sees it.
 
@@ -51,6 +52,7 @@ HEADER = struct.Struct("<IB")
 CONTROL_MESSAGE_BYTES = 64 * 1024
 READY_DESCRIPTORS = 4
 FORK = "fork"  # the one step whose failure leaves no process, so no exit follows
+STARVED = "memory"  # no step: it was killed for want of memory before it was ready
 MAX_ENVELOPE_BYTES = 256 * 1024
 
 
@@ -203,12 +205,14 @@ class Failed:
 @dataclass(frozen=True, slots=True)
 class Exited:
     """The zygote has reaped a worker. ``status`` is a wait(2) status, ``cpu`` seconds of user plus system
-    time, ``memory_peak`` bytes of resident memory."""
+    time, ``memory_peak`` bytes of resident memory. ``starved``: it was killed as the memory that all workers
+    share was used up."""
 
     serial: int
     status: int
     cpu: float
     memory_peak: int
+    starved: bool
 
 
 ControlMessage = Spawn | Ready | Failed | Exited
@@ -238,7 +242,7 @@ def decode_control(data: bytes) -> ControlMessage:
         raise WireError(f"control message: {error!r}") from error
     for name, kind in _MEMBERS[cls].items():
         value = getattr(message, name)
-        if isinstance(value, bool) or not isinstance(value, kind):
+        if isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
             raise WireError(f"control message: {name} is {value!r}")
     return message
 
@@ -247,5 +251,5 @@ _MEMBERS: Mapping[type, Mapping[str, type | tuple[type, ...]]] = {
     Spawn: {"count": int, "kind": str},
     Ready: {"serial": int, "pid": int},
     Failed: {"serial": int, "step": str, "message": str},
-    Exited: {"serial": int, "status": int, "cpu": (int, float), "memory_peak": int},
+    Exited: {"serial": int, "status": int, "cpu": (int, float), "memory_peak": int, "starved": bool},
 }

@@ -18,6 +18,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -25,38 +26,31 @@ import orjson
 
 from sandbox_runtime import contract, jail, linux, preload, probe, rootfs, session, wire, worker
 from sandbox_runtime.domain import WorkerKind
-from sandbox_runtime.layers import Layer, LayerState
+from sandbox_runtime.layers import LayerState
+from sandbox_runtime.oom import FirstToGo, Memory, OomKills
 from sandbox_runtime.program import Run, warm_up
+from sandbox_runtime.zygote_config import Config, receive_config
 
 # Freeing the zygote's objects on the way out would copy their pages in every worker.
 _kept: list[object] = []
 START_FAILURE = 3  # exit status of "could not start", as opposed to "died"
-_CONFIG_BYTES = 512 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """What the supervisor sends first: layers wanted, BPF programs, ceilings, forks until worn."""
-
-    layers: frozenset[Layer]
-    zygote_filter: bytes
-    worker_filter: bytes
-    ceilings: jail.Ceilings
-    forks: int
 
 
 def main() -> Run:
     """Launch, serve for ever, and return only in a worker that holds a program to run."""
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
-        config = _receive_config(control)
+        config = receive_config(control)
         preload.look_like_a_script()
         probe.raise_own_limits()
-        states = probe.survey(config.layers)
+        states = probe.survey(config.layers, config.cgroup)
         plan = _plan(config, states)
         warm_up()
+        proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         _launch(control, plan)
-        zygote = _become_zygote(control, plan, states, config.forks)
+        memory = Memory(FirstToGo(proc), OomKills(config.events))
+        os.close(proc)
+        zygote = _become_zygote(control, plan, Making(states, config.forks, memory))
     except (jail.JailError, OSError, ValueError, KeyError, ImportError) as error:
         _tell(control, {"t": "failed", "message": f"{type(error).__name__}: {error}"})
         os._exit(START_FAILURE)
@@ -67,21 +61,6 @@ def main() -> Run:
     if kind == "contract":
         contract.serve(zygote.steps[kind].confine)
     return worker.receive()
-
-
-def _receive_config(control: socket.socket) -> Config:
-    message = control.recv(_CONFIG_BYTES)
-    if not message:
-        os._exit(0)
-    body = orjson.loads(message)
-    filters = {name: bytes.fromhex(body["filters"][name]) for name in ("zygote", "worker")}
-    return Config(
-        frozenset(Layer(name) for name in body["layers"]),
-        filters["zygote"],
-        filters["worker"],
-        jail.Ceilings(**body["ceilings"]),
-        int(body["forks"]),
-    )
 
 
 def _plan(config: Config, states: tuple[LayerState, ...]) -> jail.JailPlan:
@@ -120,9 +99,16 @@ def _mapped_bytes() -> int:
         return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _become_zygote(
-    control: socket.socket, plan: jail.JailPlan, states: tuple[LayerState, ...], forks: int
-) -> Zygote:
+@dataclass(frozen=True, slots=True)
+class Making:
+    """``states`` of the layers, as they are told; ``forks`` until it is worn."""
+
+    states: tuple[LayerState, ...]
+    forks: int
+    memory: Memory
+
+
+def _become_zygote(control: socket.socket, plan: jail.JailPlan, making: Making) -> Zygote:
     # The supervisor says go when it has reaped the launcher: only then is it our parent, whose death counts.
     if not control.recv(16):
         os._exit(0)
@@ -133,10 +119,15 @@ def _become_zygote(
     readable = jail.landlock_rules(plan)
     steps = jail.worker_steps(plan, readable)
     jail.take(jail.zygote_steps(plan))
-    zygote = Zygote(control, steps, forks)
+    zygote = Zygote(control, steps, making)
     preload.hide_ourselves()
     _tell(
-        control, {"t": "hello", "layers": [state.as_json() for state in states], "modules": preload.loaded()}
+        control,
+        {
+            "t": "hello",
+            "layers": [state.as_json() for state in making.states],
+            "modules": preload.loaded(),
+        },
     )
     gc.collect()
     gc.freeze()
@@ -158,10 +149,13 @@ class Zygote:
     No signal handler and no wakeup pipe: there would be something to undo in every child.
     """
 
-    def __init__(self, control: socket.socket, steps: dict[WorkerKind, jail.WorkerSteps], forks: int) -> None:
+    def __init__(
+        self, control: socket.socket, steps: dict[WorkerKind, jail.WorkerSteps], making: Making
+    ) -> None:
         self._control = control
         self.steps = steps
-        self._forks = forks
+        self._forks = making.forks
+        self._memory = making.memory
         self._serial = 0
         self._retired = False
         self._fronts: dict[int, socket.socket] = {}
@@ -213,8 +207,11 @@ class Zygote:
         if not isinstance(request, wire.Spawn) or request.kind not in self.steps:
             self._forget(front)
             return None
-        is_child = any(self._spawn(front, request.kind) for _ in range(request.count))
-        return request.kind if is_child else None
+        self._memory.first.begin()
+        if any(self._spawn(front, request.kind) for _ in range(request.count)):
+            return request.kind
+        self._memory.first.end()
+        return None
 
     def _forget(self, front: socket.socket) -> None:
         for child in self._children.values():
@@ -257,7 +254,9 @@ class Zygote:
         os.close(pidfd)
         _, status, usage = os.wait4(child.pid, 0)
         cpu = usage.ru_utime + usage.ru_stime
-        self._send(child.front, wire.Exited(child.serial, status, cpu, usage.ru_maxrss * 1024))
+        starved = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        starved = starved and self._memory.kills.just_now(time.monotonic())
+        self._send(child.front, wire.Exited(child.serial, status, cpu, usage.ru_maxrss * 1024, starved))
 
     def _send(self, front: socket.socket, message: wire.ControlMessage) -> None:
         """Send now, or keep it until the front reads again: one slow front must not hold up the others."""

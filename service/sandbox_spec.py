@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox_runtime.call import largest_file
 from seccomp import compile_profile
+from service.cgroup.quarters import Quarters
 from service.settings import Settings
 from service.supervisor.zygote import ZygoteSpec
 
@@ -45,6 +46,7 @@ def spec_of(sizes: SandboxSizes) -> ZygoteSpec:
     )
 
 
-def sandbox_spec(settings: Settings) -> ZygoteSpec:
-    """Both in one. Raises as ``spec_of`` does."""
-    return spec_of(sandbox_sizes(settings))
+def sandbox_spec(settings: Settings, quarters: Quarters | None = None) -> ZygoteSpec:
+    """Both in one, for zygotes that live in ``quarters``. Raises as ``spec_of`` does."""
+    spec = spec_of(sandbox_sizes(settings))
+    return spec if quarters is None else replace(spec, quarters=quarters)

@@ -8,6 +8,8 @@ import os
 import sys
 
 from sandbox_runtime.layers import STOPS, LayerState, below_floor
+from service.cgroup.quarters import Quarters
+from service.cgroup.taking import quarters
 from service.commands.options import Environ
 from service.planner_spec import beyond_hosts, planner_spec
 from service.pool.local import local_sandbox
@@ -21,8 +23,11 @@ from service.supervisor.zygote import Hello
 def run(settings: Settings, environ: Environ) -> int:
     """Print the table; exit status 1 when the host is below the floor. A planner that cannot start is no
     reason: the service serves without."""
-    hello = asyncio.run(_ask(settings))
+    with quarters(settings) as found:
+        hello = asyncio.run(_ask(settings, found))
     sys.stdout.write("".join(f"{line}\n" for line in table(hello.layers)))
+    if found.tree is not None:
+        sys.stdout.write(f"{found.words()}\n")
     sys.stdout.write("".join(f"{line}\n" for line in planner_lines(planner_spec(settings, environ))))
     missing = below_floor(hello.layers, settings.sandbox_floor)
     for state in missing:
@@ -31,8 +36,8 @@ def run(settings: Settings, environ: Environ) -> int:
     return 1 if missing else 0
 
 
-async def _ask(settings: Settings) -> Hello:
-    async with local_sandbox(sandbox_spec(settings), PoolSize(1, 2, 1)) as sandbox:
+async def _ask(settings: Settings, found: Quarters) -> Hello:
+    async with local_sandbox(sandbox_spec(settings, found), PoolSize(1, 2, 1)) as sandbox:
         return sandbox.hello
 
 

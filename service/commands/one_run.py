@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_runtime.layers import below_floor
+from service.cgroup.taking import quarters
 from service.commands.options import WRONG_USAGE
 from service.errors import LarsError
 from service.execution.request import edge, parse_execute
@@ -19,7 +20,7 @@ from service.pool.local import local_sandbox
 from service.pool.pool import PoolSize
 from service.sandbox_spec import sandbox_spec
 from service.settings import Settings
-from service.supervisor.zygote import ZygoteFailed
+from service.supervisor.zygote import ZygoteFailed, ZygoteSpec
 
 
 def run(settings: Settings, file: Path, data: str | None) -> int:
@@ -32,16 +33,17 @@ def run(settings: Settings, file: Path, data: str | None) -> int:
     try:
         if data is not None:
             body["data"] = parse_json(data.encode())
-        return asyncio.run(_run(settings, body, data))
+        with quarters(settings) as found:
+            return asyncio.run(_run(settings, sandbox_spec(settings, found), body, data))
     except json.JSONDecodeError as error:
         return _refuse(f"--data is not JSON: {error}")
     except LarsError as error:
         return _refuse(error.detail)
 
 
-async def _run(settings: Settings, body: dict[str, Any], data: str | None) -> int:
+async def _run(settings: Settings, spec: ZygoteSpec, body: dict[str, Any], data: str | None) -> int:
     raw = b'{"data":' + data.encode() + b"}" if data is not None else b""
-    async with local_sandbox(sandbox_spec(settings), PoolSize(1, 2, 1)) as sandbox:
+    async with local_sandbox(spec, PoolSize(1, 2, 1)) as sandbox:
         missing = below_floor(sandbox.hello.layers, settings.sandbox_floor)
         if missing:
             raise ZygoteFailed(

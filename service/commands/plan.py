@@ -9,6 +9,7 @@ import sys
 
 import orjson
 
+from service.cgroup.taking import quarters
 from service.commands.options import WRONG_USAGE, Commands, Environ, finish
 from service.errors import LarsError
 from service.rest.context import DIALECTS, METHODS
@@ -42,7 +43,8 @@ def call(settings: Settings, environ: Environ, options: argparse.Namespace) -> i
     except LarsError as error:
         sys.stderr.write(f"lars: {error.detail}\n")
         return WRONG_USAGE
-    report = asyncio.run(examine(settings, environ, wanted))
+    with quarters(settings) as found:
+        report = asyncio.run(examine(settings, environ, wanted, found))
     text = orjson.dumps(report.as_json()).decode() if options.json else report.as_text()
     sys.stdout.write(text.rstrip("\n") + "\n")
     return 0 if report.refusal is None else 1

@@ -15,6 +15,8 @@ from structlog.typing import FilteringBoundLogger
 
 from service.access.opening import check_opening
 from service.access.prepare import Preparation, Prepared
+from service.cgroup.quarters import Quarters
+from service.cgroup.taking import quarters
 from service.commands.options import Commands, Environ, finish
 from service.control.bulletin import create_bulletin
 from service.handover import hand_over, without_secrets
@@ -52,6 +54,12 @@ def call(settings: Settings, environ: Environ, _options: argparse.Namespace) -> 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> int:
     """Serve until told to stop; exit status 0."""
+    # Before there is a child, which would stay in the group that is divided.
+    with quarters(settings) as found:
+        return _serve(settings, environ, found)
+
+
+def _serve(settings: Settings, environ: Mapping[str, str], found: Quarters) -> int:
     listening = open_listener(Address(settings.host, settings.port, settings.fd), environ)
     listener, notifier = listening.socket, Notifier(environ)
     secrets = hand_over(environ)
@@ -61,10 +69,10 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     forbid_core_dumps()
     figures = create_board(settings.fronts)
     join(figures, supervisor=True)
-    opening = Opening(settings, listener, planner)
+    opening = Opening(settings, listener, _bounds(found) + _model(planner))
     plan = Plan(
         listener=listener,
-        zygote=sandbox_spec(settings),
+        zygote=sandbox_spec(settings, found),
         zygotes=settings.zygotes,
         fronts=settings.fronts,
         floor=settings.sandbox_floor,
@@ -99,17 +107,17 @@ class Opening:
     """Whether the service is open to its machine, which the control database says; and what an operator reads
     when it stands."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, planner: PlannerSpec | None) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, notes: str) -> None:
         self._settings = settings
         self._reach = reach_of(listener)
         self._url, self._curl = url_of(listener), curl_of(listener)
-        self._model = _model(planner)
+        self._notes = notes
         self._announcement: Announcement | None = None
 
     def prepared(self, prepared: Prepared) -> None:
         """Before a front may serve. OpeningRefused."""
         is_open = check_opening(self._reach, has_keys=_has_keys(self._settings, prepared))
-        notes = self._model + _no_sessions(self._settings.data_root) + _no_keys(prepared)
+        notes = self._notes + _no_sessions(self._settings.data_root) + _no_keys(prepared)
         self._announcement = Announcement(self._url, self._curl, is_open, notes)
 
     def announce(self, hello: Hello) -> None:
@@ -131,7 +139,8 @@ class Announcement:
     def make(self, hello: Hello) -> None:
         """Print it, and log that the service is open where it is."""
         layers = ", ".join(state.layer for state in hello.layers if state.in_force)
-        missing = "".join(f"\n  without {s.layer}: {s.reason}" for s in hello.layers if not s.in_force)
+        absent = [state for state in hello.layers if not state.in_force]
+        missing = "".join(f"\n  without {s.layer}: {s.reason}; {s.remedy}".rstrip("; ") for s in absent)
         key = "" if self.is_open else " -H 'X-API-Key: KEY'"
         sys.stdout.write(
             f"LARS is ready at {self.url}\n"
@@ -158,6 +167,11 @@ _OPEN = (
     "\n  OPEN: there is no key, so any program of this machine may use the service; "
     "'lars keys add --name NAME --env prod' makes one and closes it"
 )
+
+
+def _bounds(found: Quarters) -> str:
+    """A line on what all programs together may use, "" where nothing bounds it."""
+    return f"\n  {found.words()}" if found.tree is not None else ""
 
 
 def _model(planner: PlannerSpec | None) -> str:

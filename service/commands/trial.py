@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandbox_runtime.layers import below_floor
+from service.cgroup.quarters import Quarters
 from service.commands.examination import Examiner, Report
 from service.commands.model_planning import model_planning
 from service.commands.options import Environ
@@ -55,11 +56,11 @@ def sample_of(options: argparse.Namespace) -> Sample:
     return Sample(context, body)
 
 
-async def examine(settings: Settings, environ: Environ, wanted: Wanted) -> Report:
-    """What comes of it. ZygoteFailed, and as ``model_planning`` raises."""
+async def examine(settings: Settings, environ: Environ, wanted: Wanted, found: Quarters) -> Report:
+    """What comes of it, in a sandbox in these quarters. ZygoteFailed, and as ``model_planning`` raises."""
     with tempfile.TemporaryDirectory(prefix="lars-plan-") as root:
         scratch = replace(settings, data_root=Path(root))
-        async with local_sandbox(sandbox_spec(scratch), PoolSize(1, 2, 2)) as sandbox:
+        async with local_sandbox(sandbox_spec(scratch, found), PoolSize(1, 2, 2)) as sandbox:
             missing = below_floor(sandbox.hello.layers, settings.sandbox_floor)
             if missing:
                 raise ZygoteFailed(

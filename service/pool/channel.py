@@ -141,7 +141,8 @@ class Channel:
             if message.serial in self._failed:
                 self._failed.discard(message.serial)
             else:  # it was killed, or could not reach us, before it was ready
-                self._start_failed(wire.Failed(message.serial, "announce", f"wait status {message.status}"))
+                step = wire.STARVED if message.starved else "announce"
+                self._start_failed(wire.Failed(message.serial, step, f"wait status {message.status}"))
             return
         worker.exited(message)
         self._listener.on_exited(self, worker)

@@ -21,6 +21,9 @@ from service.telemetry.catalog import KILLS
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 _SAID_BYTES = 4096
+_STARVED = (
+    "all workers together had used up the memory that they may use (LARS_CGROUP_MEMORY); try again later"
+)
 
 
 class NotTaken(Exception):
@@ -139,9 +142,12 @@ class Dialogue(Generic[T]):
     def _died(self, how: str) -> None:
         if not self._worker.closed:
             KILLS.add(self._manner.domain, how)
-            status = self._worker.exit.status if self._worker.exit is not None else None
+            end = self._worker.exit
+            status, starved = (end.status, end.starved) if end is not None else (None, False)
             said = read_stream(self._worker.stderr, _SAID_BYTES).text.rstrip("\0")
-            log.error(self._manner.event, how=how, status=status, said=said)
+            log.error(self._manner.event, how=how, status=status, starved=starved, said=said)
+            if starved:
+                self._fail(_STARVED)
         self._fail(self._manner.detail)
 
     def _fail(self, detail: str) -> None:

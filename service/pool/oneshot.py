@@ -147,6 +147,7 @@ class OneShotRun:
                 killed=self._killed,
                 status=process.exit.status if process.exit else None,
                 cpu=cpu,
+                starved=process.exit.starved if process.exit else False,
                 largest_stream=max(streams),
             )
         )

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 _PROOF = Program(code="result = 6 * 7")
 _PROOF_LIMITS = JobLimits(timeout=10.0, cpu=10.0, memory=256 << 20, file_size=1 << 20, output=4096)
 _MAX_START_FAILURES = 5
+_HUNGRY_SECONDS = 1.0
 _REFILL_PARTS = 4
 _TOP_UP_SECONDS = 0.05
 
@@ -227,6 +228,12 @@ class Pool:
             self._handout.offer(channel, worker)
 
     def on_failed(self, channel: Channel, message: wire.Failed) -> None:
+        if message.step in (wire.FORK, wire.STARVED) and (channel.proven or not self._prove_first):
+            # Others use up the numbers of processes, or the memory. It is of use again when they end.
+            channel.start_failures -= 1
+            log.warning("worker_starved", step=message.step, reason=message.message)
+            self._loop.call_later(_HUNGRY_SECONDS, self._refill)
+            return
         failures = channel.start_failures
         log.error("worker_start_failed", step=message.step, reason=message.message, failures=failures)
         if failures >= _MAX_START_FAILURES:

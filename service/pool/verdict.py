@@ -16,10 +16,17 @@ _KILLED = 128 + signal.SIGKILL
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP)
 
 
+_STARVED = (
+    "all programs together had used up the memory that they may use (LARS_CGROUP_MEMORY), and the kernel "
+    "killed this one, which held much of it; use less memory, or try again later"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What was observed. ``report`` is the worker's own account; ``killed`` is why we killed it; ``status``
-    is its wait(2) status and ``cpu`` its CPU seconds as the zygote's kernel saw them."""
+    is its wait(2) status and ``cpu`` its CPU seconds as the zygote's kernel saw them. ``starved``: the memory
+    of all workers together was used up as it was killed."""
 
     limits: JobLimits
     wall: float
@@ -27,6 +34,7 @@ class Ending:
     killed: KillReason | None = None
     status: int | None = None
     cpu: float | None = None
+    starved: bool = False
     largest_stream: int = 0
 
 
@@ -93,13 +101,19 @@ def _concluded_by_the_kernel(status: int, ending: Ending) -> Conclusion:
         return Conclusion("syscall", code, "the program made a system call of a foreign architecture")
     if number in (signal.SIGXCPU, signal.SIGKILL) and (ending.cpu or 0) >= ending.limits.cpu:
         return Conclusion("cpu", code, _cpu_detail(ending))
-    if number == signal.SIGXFSZ and ending.largest_stream >= ending.limits.file_size:
-        return Conclusion("output", code, _output_detail(ending))
+    if number == signal.SIGKILL and ending.starved:
+        return Conclusion("memory", code, _STARVED)
     if number == signal.SIGXFSZ:
-        return Conclusion(
-            "disk", code, f"a file reached the limit of {ending.limits.file_size} bytes; write less"
-        )
+        return _too_large(code, ending)
     return Conclusion("signal", code, _signal_detail(number))
+
+
+def _too_large(code: int, ending: Ending) -> Conclusion:
+    if ending.largest_stream >= ending.limits.file_size:
+        return Conclusion("output", code, _output_detail(ending))
+    return Conclusion(
+        "disk", code, f"a file reached the limit of {ending.limits.file_size} bytes; write less"
+    )
 
 
 def _memory_detail(report: Report, ending: Ending) -> str:

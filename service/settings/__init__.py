@@ -14,6 +14,7 @@ from typing import Literal
 from sandbox_runtime.layers import Layer
 from sandbox_runtime.planning import Price
 from service.access.gate import Need
+from service.cgroup.amounts import Share
 from service.env_file import load_env_file
 from service.limits.rates import Rates
 from service.secret import Secret
@@ -84,6 +85,10 @@ class Settings:
     scratch_bytes: int
     max_threads: int
     max_open_files: int
+    cgroup: Literal["auto", "off"] | Path
+    cgroup_memory: int | Share | None
+    cgroup_pids: int | Share | None
+    cgroup_cpu: float | Share | None
     max_exec_ms: int
     max_plans: int
     session_workers: int

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from sandbox_runtime.layers import Layer
+from service.cgroup.amounts import Share
 from service.database_url import POSTGRESQL, SQLITE, normal_url
 from service.limits.rates import UNLIMITED, Rates, read_rates
 from service.secret import Secret
@@ -225,6 +226,34 @@ def rate_store() -> Parser:
         return "memory" if text.lower() == "memory" else Secret(_matched(_STORE, text))
 
     return Parser("memory, or the URL of a Redis: redis://HOST, rediss://HOST or unix:///PATH", read)
+
+
+def amount(number: Parser) -> Parser:
+    """What ``number`` reads, a ``Share`` written as ``75%``, or ``none``."""
+
+    def read(text: str) -> object:
+        if text.lower() == NOTHING:
+            return None
+        if text.endswith("%"):
+            return Share(_within(float(_matched(_NUMBER, text[:-1].rstrip())), 1, 100))
+        return number.read(text)
+
+    return Parser(f"{number.expects}; 1% to 100% of what there is; or {NOTHING}", read)
+
+
+def cgroup() -> Parser:
+    """``auto``, ``off``, or the directory of a group."""
+
+    def read(text: str) -> Literal["auto", "off"] | Path:
+        if text.lower() == "auto":
+            return "auto"
+        if text.lower() == "off":
+            return "off"
+        if not text.startswith("/") or "\0" in text:
+            raise ValueError(text)
+        return Path(text)
+
+    return Parser("auto, off, or the absolute path of a cgroup, such as /sys/fs/cgroup/lars", read)
 
 
 def session_id() -> Parser:

@@ -78,4 +78,35 @@ PROGRAMS: tuple[Setting, ...] = (
         "File descriptors that one program may have open.",
         parsers.integer(16, 1_048_576),
     ),
+    Setting(
+        "LARS_CGROUP",
+        "auto",
+        "",
+        "The cgroup (version 2) that bounds all programs, sessions and functions together. auto takes the "
+        "one that the service is in, where that is delegated to it and nobody else is in it; off takes none.",
+        parsers.cgroup(),
+    ),
+    Setting(
+        "LARS_CGROUP_MEMORY",
+        "75%",
+        "bytes",
+        "Memory of all of them together, files in memory and page tables included. What there is: the "
+        "machine's, or the cgroup's own limit where that is lower.",
+        parsers.amount(parsers.size(64 * 1024**2, 1024**5)),
+    ),
+    Setting(
+        "LARS_CGROUP_PIDS",
+        "75%",
+        "",
+        "Processes and threads of all of them together.",
+        parsers.amount(parsers.integer(16, 2**22)),
+    ),
+    Setting(
+        "LARS_CGROUP_CPU",
+        "none",
+        "cores",
+        "CPUs of all of them together. With none they may use all, but only a third of those that the "
+        "service itself wants too.",
+        parsers.amount(_CORES),
+    ),
 )

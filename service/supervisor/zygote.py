@@ -2,7 +2,8 @@
 
 Both sides of the start are in ``sandbox_runtime/zygote.py`` and here:
 
-    us → launcher   config (layers, BPF, ceilings, forks)
+    us → launcher   config (layers, BPF, ceilings, forks), once it is in its cgroup; a descriptor of that
+                    one's memory.events, where it has one
     launcher → us   launched {pid}       then it exits; we reap it and thereby become the zygote's parent
     us → zygote     go
     zygote → us     hello {layers, modules}   or, at any point,   failed {message}
@@ -23,6 +24,7 @@ import orjson
 
 import sandbox_runtime
 from sandbox_runtime.layers import Layer, LayerState, states_from_json
+from service.cgroup.quarters import Quarters
 from service.supervisor.introduction import introduce
 
 _MESSAGE_BYTES = 512 * 1024
@@ -44,7 +46,8 @@ class ZygoteFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ZygoteSpec:
-    """What every zygote of this service is made from. BPF programs as bytes, ceilings in bytes and counts."""
+    """What every zygote of this service is made from. BPF programs as bytes, ceilings in bytes and counts.
+    ``quarters``: where it lives with its workers."""
 
     zygote_filter: bytes
     worker_filter: bytes
@@ -54,6 +57,7 @@ class ZygoteSpec:
     threads: int
     forks: int = 50_000
     layers: frozenset[Layer] = field(default_factory=lambda: frozenset(Layer))
+    quarters: Quarters = field(default_factory=Quarters)
 
     def message(self) -> bytes:
         """The config message."""
@@ -68,6 +72,7 @@ class ZygoteSpec:
                     "threads": self.threads,
                 },
                 "forks": self.forks,
+                "cgroup": self.quarters.state.as_json(),
             }
         )
 
@@ -87,19 +92,39 @@ class Zygote:
     """
 
     def __init__(self, spec: ZygoteSpec) -> None:
-        """ZygoteFailed when the base Python cannot be run."""
+        """ZygoteFailed when the base Python cannot be run, or has no place to live."""
         self.pid: int | None = None
         self._pidfd: int | None = None
+        self._quarters = spec.quarters
+        try:
+            self._room = spec.quarters.room()
+        except OSError as error:
+            raise ZygoteFailed(f"no cgroup can be made for a zygote: {error}") from error
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(LAUNCH_SECONDS)
         try:
             with theirs:
                 self._launcher = _exec_python(theirs)
-            with contextlib.suppress(OSError):  # it died at once: its end of file says so
-                self.control.send(spec.message())
         except OSError as error:
-            self.control.close()
+            self.forget()
             raise ZygoteFailed(f"the base Python cannot be run: {error}") from error
+        self._begin(spec)
+
+    def _begin(self, spec: ZygoteSpec) -> None:
+        """It gets no word, and so forks nothing, before it is where it belongs."""
+        events = None
+        try:
+            if self._room is not None:
+                with contextlib.suppress(ProcessLookupError):  # it died at once: its end of file says so
+                    self._room.take_in(self._launcher.pid)
+                events = self._room.open_events()
+        except OSError as error:
+            self.close()
+            raise ZygoteFailed(f"the zygote cannot be moved into its cgroup: {error}") from error
+        with contextlib.suppress(OSError):  # it died at once
+            socket.send_fds(self.control, [spec.message()], [] if events is None else [events])
+        if events is not None:
+            os.close(events)
 
     def advance(self) -> Hello | None:
         """Take its next message: its hello, or None when there is one more to come. ZygoteFailed when it
@@ -131,7 +156,9 @@ class Zygote:
             self.control.send(b"retire")
 
     def kill(self) -> None:
-        """SIGKILL; as PID 1 of their namespace it takes its workers with it."""
+        """SIGKILL; as PID 1 of their namespace it takes its workers with it, and so does its cgroup."""
+        if self._room is not None:
+            self._room.kill()
         if self._pidfd is None:
             self._launcher.kill()
             return
@@ -148,7 +175,9 @@ class Zygote:
         self.forget()
 
     def forget(self) -> None:
-        """Close our descriptors of a zygote that has been reaped."""
+        """Close our descriptors of a zygote that has been reaped, and give its cgroup back."""
+        self._quarters.clear(self._room)
+        self._room = None
         self.control.close()
         if self._pidfd is not None:
             os.close(self._pidfd)

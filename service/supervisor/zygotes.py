@@ -177,8 +177,10 @@ class Zygotes:
             then(str(error))
             return
         delay = self._restarts.could_not_start()
-        if delay is None and replaces in self._standing:
-            delay = LONGEST_WAIT  # the worn one still serves: keep it
+        if delay is None and self.usable():
+            # Those that stand serve, also a worn one. What their workers use of the cgroup may be all that
+            # another would need to start.
+            delay = LONGEST_WAIT
         if delay is None or not self._any_proved:
             self._listener.on_hopeless(f"the sandbox could not start: {error}")
             return

@@ -99,7 +99,7 @@ def test_table_is_complete() -> None:
 def test_every_layer_stops_something() -> None:
     """A layer that no row needs is one whose loss no test would notice."""
     untested = {
-        Layer.CGROUP_LIMITS,  # comes with delegation
+        Layer.CGROUP_LIMITS,  # by effect on a machine that has them: tests/deploy/cgroup_checks.py
         Layer.CGROUP_NAMESPACE,  # shows in /proc/self/cgroup alone, and there is no /proc
         Layer.USER_NAMESPACE,  # every other namespace stands on it
         Layer.MOUNT_NAMESPACE,  # the private root stands on it

@@ -108,7 +108,7 @@ class PuppetWorker:
     def reap(self) -> wire.Exited:
         """Wait for the process, which somebody has killed, and say what its zygote would."""
         code = self.process.wait(PATIENCE)
-        return wire.Exited(self.serial, -code if code < 0 else code << 8, 0.01, 1 << 20)
+        return wire.Exited(self.serial, -code if code < 0 else code << 8, 0.01, 1 << 20, starved=False)
 
     def hang_up(self) -> None:
         """Close the job socket."""

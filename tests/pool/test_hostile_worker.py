@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from sandbox_runtime import wire
 from sandbox_runtime.job import Report
 from sandbox_runtime.wire import HEADER, MAX_ENVELOPE_BYTES, Kind, encode, encode_json
 from service.errors import WorkerLost
+from service.pool.dialogue import Dialogue, Manner
 from service.pool.job import Outcome
 from service.pool.oneshot import OneShotRun
 from service.pool.worker import Worker
@@ -241,9 +243,33 @@ async def test_a_zygote_lost_as_the_run_ends_takes_no_descriptor_away(
     run = asyncio.create_task(OneShotRun(worker, job()).run(0.0))
     await puppet.program()
     await puppet.say(ANSWER)
-    worker.exited(wire.Exited(puppet.serial, 0, 0.0, 0))
+    worker.exited(wire.Exited(puppet.serial, 0, 0.0, 0, starved=False))
     worker.lost()
     assert (await run).stdout.text == "kept"
+
+
+async def test_a_worker_killed_for_the_memory_of_all_is_told_so(worker: Worker, puppet: PuppetWorker) -> None:
+    """Its zygote says so, and the program has not had its say."""
+    run = asyncio.create_task(OneShotRun(worker, job()).run(0.0))
+    await puppet.program()
+    worker.exited(dataclasses.replace(puppet.die(), starved=True))
+    outcome = await run
+    assert (outcome.verdict, outcome.exit_code) == ("memory", 137)
+    assert "LARS_CGROUP_MEMORY" in (outcome.detail or "")
+
+
+@pytest.mark.parametrize("starved", [True, False])
+async def test_so_is_who_waits_for_a_bound_worker(
+    worker: Worker, puppet: PuppetWorker, starved: bool
+) -> None:
+    manner = Manner("session", {Kind.DONE: Report.from_wire}, 64, "it_died", "it died")
+    dialogue = Dialogue(worker, manner, encode(Kind.BIND, b"{}"), puppet.out)
+    asked = asyncio.create_task(dialogue.ask(b"", 64))
+    await asyncio.sleep(0)
+    worker.exited(dataclasses.replace(puppet.die(), starved=starved))
+    with pytest.raises(WorkerLost) as caught:
+        await asked
+    assert ("LARS_CGROUP_MEMORY" in caught.value.detail) is starved
 
 
 async def test_a_job_that_cannot_be_sent_kills_its_worker(worker: Worker, puppet: PuppetWorker) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import signal
 import time
 
 import pytest
 
 from sandbox_runtime.job import Report
-from sandbox_runtime.wire import Failed, Kind, Spawn, encode, encode_json
+from sandbox_runtime.wire import Exited, Failed, Kind, Spawn, encode, encode_json
 from service.errors import NotReady, Overloaded, QueueTimeout, WorkerLost
 from tests.pool.puppets import PuppetZygote, until
 from tests.pool.stage import Stage, bear_and_answer
@@ -258,6 +259,25 @@ async def test_five_start_failures_in_a_row_end_a_zygote(stage: Stage) -> None:
     await until(lambda: stage.broken == [1], "it is reported")
     assert stage.figures("zygotes") == (0,)
     assert zygote.hear() < 10, "it was asked again and again"
+
+
+def starve(zygote: PuppetZygote, serial: int, *, starved: bool) -> None:
+    """A worker is killed before it is ready."""
+    zygote.say(Exited(serial, signal.SIGKILL, 0.0, 0, starved))
+
+
+@pytest.mark.parametrize("starved", [True, False])
+async def test_a_proven_zygote_is_not_broken_because_its_neighbours_take_all(
+    stage: Stage, starved: bool
+) -> None:
+    """Neither numbers for processes nor memory are left: that is no fault of its own."""
+    stage.set(1, 8, 5)
+    zygote = await stage.add_proven()
+    await fail(stage, zygote, 6)
+    for serial in range(2000, 2005):
+        starve(zygote, serial, starved=starved)
+    await stage.turn()
+    assert (stage.broken, zygote.let_go) == (([], False) if starved else ([1], True))
 
 
 async def test_failures_of_one_zygote_are_not_made_up_for_by_another(stage: Stage) -> None:

@@ -106,6 +106,27 @@ def test_ended_by_a_signal(number: int, used: float, verdict: str, words: list[s
     assert [word for word in words if word not in (got.detail or "")] == []
 
 
+@pytest.mark.parametrize(
+    ("observed", "verdict"),
+    [
+        ({"status": signal.SIGKILL}, "memory"),
+        ({"status": signal.SIGKILL, "cpu": 9.0}, "cpu"),
+        ({"status": signal.SIGSEGV}, "signal"),
+        ({"status": signal.SIGKILL, "killed": "timeout"}, "timeout"),
+        ({"status": signal.SIGKILL, "report": report("ok", 0)}, "ok"),
+        ({"status": 3 << 8}, "exit"),
+    ],
+)
+def test_killed_as_the_memory_of_all_was_used_up(observed: dict[str, object], verdict: str) -> None:
+    """Only what SIGKILL ended, and nothing that is known better."""
+    got = concluded(starved=True, **observed)
+    assert got.verdict == verdict
+    if verdict == "memory":
+        assert got.exit_code == 137
+        assert "LARS_CGROUP_MEMORY" in (got.detail or "")
+        assert "try again" in (got.detail or "")
+
+
 def test_nothing_observed() -> None:
     """Still an answer."""
     assert concluded(cpu=None) == Conclusion("signal", 137, "the worker ended without a word")
@@ -120,12 +141,13 @@ ENDS = ["ok", "exception", "exit", "memory", "output", "disk", "syscall", "rejec
     killed=st.sampled_from([None, "timeout", "cpu", "protocol"]),
     status=st.none() | st.integers(0, 64) | st.integers(0, 255).map(lambda code: code << 8),
     cpu=st.none() | st.floats(0, 1e6),
+    starved=st.booleans(),
 )
 def test_every_ending_has_an_answer(
-    said: Report | None, killed: KillReason | None, status: int | None, cpu: float | None
+    said: Report | None, killed: KillReason | None, status: int | None, cpu: float | None, starved: bool
 ) -> None:
     """One line, an exit code that a shell can show, and success only for status 0."""
-    got = concluded(report=said, killed=killed, status=status, cpu=cpu)
+    got = concluded(report=said, killed=killed, status=status, cpu=cpu, starved=starved)
     assert 0 <= got.exit_code <= 255
     assert "\n" not in (got.detail or "")
     if got.verdict in ("timeout", "cpu", "signal"):

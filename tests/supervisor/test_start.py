@@ -147,6 +147,21 @@ def test_a_base_python_that_goes_away_later_is_tried_a_few_times_and_then_ends_t
         )
 
 
+def test_while_one_zygote_serves_another_that_cannot_start_is_tried_for_ever(tmp_path: Path) -> None:
+    link = tmp_path / "python"
+    link.symlink_to(getattr(sys, "_base_executable"))  # noqa: B009 - typeshed does not have it
+    with bare(tmp_path, "other python", FAKE_PYTHON=str(link), LARS_ZYGOTES="2") as service:
+        service.wait_ready()
+        wait_until(lambda: len(service.zygotes) == 2, "both stand")
+        link.unlink()
+        service.zygotes[0].kill()
+        wait_until(lambda: len(service.events("zygote_could_not_start")) == 5, "it was tried five times")
+        waits = [line["restart_in"] for line in service.events("zygote_could_not_start")]
+        assert waits == [0, 0, 0.2, 0.4, 5.0]
+        assert service.popen.poll() is None
+        assert len(service.zygotes) == 1
+
+
 def test_a_front_that_cannot_start_is_tried_a_few_times_and_then_ends_the_service(tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "uvicorn.py").write_text("raise SystemExit(9)\n")

@@ -41,11 +41,11 @@ print({call(NR_unshare, kind) for kind in kinds}, {call(NR_clone, kind | 0x10f00
         "mounts",
         """
 for source, target, kind, flags in ((b'p', b'/tmp', b'proc', 0), (b's', b'/tmp', b'sysfs', 0), (b't', b'/tmp', b'tmpfs', 0),
-                                    (b'/', b'/tmp', None, 4096), (b'', b'/tmp', None, 32), (b'', b'/', None, 32 | 4096)):
+                                    (b'c', b'/tmp', b'cgroup2', 0), (b'/', b'/tmp', None, 4096), (b'', b'/tmp', None, 32), (b'', b'/', None, 32 | 4096)):
     print(call(NR_mount, source, target, kind, flags, 0), end=' ')
 print()
 """,
-        Exact("ok", 0, "EPERM " * 6 + "\n"),
+        Exact("ok", 0, "EPERM " * 7 + "\n"),
         layers=(Layer.SECCOMP, Layer.CAPABILITIES),
         no_control="works nowhere but in the worker's own mount namespace; 'scratch remounted' has it",
     ),
