@@ -121,7 +121,7 @@ def _try_uts_namespace() -> None:
 
 
 def _try_private_root() -> None:
-    # Each call with which a root is made, and chroot(2), which gives a session's worker its own: the filter of
+    # Each call that makes a root, and chroot(2), which gives the worker of a session its own: the filter of
     # a container may permit some of them.
     _try_user_namespace()
     os.mkdir("/tmp/old")
