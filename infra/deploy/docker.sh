@@ -57,6 +57,7 @@ docker_environment() { # docker_environment ENV_FILE: NAME=value lines
     [[ -n $1 ]] || return 0
     "$docker_engine" run --rm --interactive --network none --entrypoint python "$docker_image" -I -c '
 import sys
+import service.settings
 from service.env_file import EnvFileError, load_env_file
 try:
     values = load_env_file("/dev/stdin")
@@ -83,10 +84,11 @@ connection.request("GET", "/readyz")
 sys.exit(connection.getresponse().status not in (200, 401))' >/dev/null 2>&1
 }
 
-docker_wait() { # whether it becomes ready
-    local deadline=$((SECONDS + docker_ready_seconds))
+docker_wait() { # whether it becomes ready; one that was started again has failed
+    local deadline=$((SECONDS + docker_ready_seconds)) state='{{.State.Running}} {{.RestartCount}}'
     until docker_is_ready; do
-        [[ $(docker_state "$docker_container") == *' true' ]] && ((SECONDS < deadline)) || return 1
+        [[ $("$docker_engine" container inspect "$docker_container" --format "$state") == 'true 0' ]] &&
+            ((SECONDS < deadline)) || return 1
         sleep 0.2
     done
 }
@@ -98,7 +100,6 @@ docker_remove() { # docker_remove NAME: stopped first, so that requests in fligh
 }
 
 docker_start() { # docker_start PUBLISH ENVIRONMENT FINGERPRINT: whether it becomes ready
-    # Restarts would hide how it ended, so they are asked for only when it stands.
     "$docker_engine" run --detach --name "$docker_container" --publish "$1:8000" \
         --label "lars.fingerprint=$3" --env-file <(printf '%s' "$2") "${docker_options[@]}" \
         "$docker_image" >/dev/null && docker_wait
