@@ -8,26 +8,18 @@
 #   uninstall_docker [--purge]
 #       Removes the container, and with --purge its data and its image. Without any it does nothing.
 #
-# Needs $root, the checkout. Both end the calling shell with a sentence when something fails.
+# Needs $root (the checkout), die and say, as deploy.sh has them. The clients of language models are built in where
+# ENV_FILE has a key of one.
 
 docker_image=lars docker_container=lars docker_volume=lars-data
 docker_apparmor_profile=lars-container
 docker_ready_seconds=60
 
-docker_die() { # docker_die SENTENCE
-    echo "${0##*/}: $1" >&2
-    exit 1
-}
-
-docker_say() { # docker_say SENTENCE
-    echo "${0##*/}: $1" >&2
-}
-
 docker_find_engine() { # sets $docker_engine
     for docker_engine in docker podman; do
         ! "$docker_engine" version >/dev/null 2>&1 || return 0
     done
-    docker_die "neither docker nor podman works here: start Docker's daemon, or 'apt-get install podman'."
+    die "neither docker nor podman works here: start Docker's daemon, or 'apt-get install podman'."
 }
 
 # infra/compose.yaml says the same; a test compares the two.
@@ -68,7 +60,13 @@ for name, value in values.items():
         sys.exit(f"{name} has more than one line, which no container engine can be told")
     if name not in ("LARS_HOST", "LARS_PORT", "LARS_DATA_ROOT"):  # those of the image
         print(f"{name}={value}")
-' <"$1" || docker_die "$1 cannot be used: what is wrong with it is said above."
+' <"$1" || die "$1 cannot be used: what is wrong with it is said above."
+}
+
+docker_asks_models() { # docker_asks_models ENV_FILE
+    local name='(OPENAI|ANTHROPIC|TOGETHER)_API_KEY|LARS_LLM_BASE_URL'
+    [[ -n $1 ]] && grep --extended-regexp "^[[:space:]]*(export[[:space:]]+)?($name)[[:space:]]*=" "$1" |
+        grep --quiet --extended-regexp --invert-match "=[[:space:]]*(none|\"none\"|''|\"\")?[[:space:]]*(#.*)?\$"
 }
 
 docker_state() { # docker_state NAME: its fingerprint and whether it runs, or nothing
@@ -96,7 +94,7 @@ docker_wait() { # whether it becomes ready; one that was started again has faile
 docker_remove() { # docker_remove NAME: stopped first, so that requests in flight end
     [[ -n $(docker_state "$1") ]] || return 0
     "$docker_engine" stop "$1" >/dev/null && "$docker_engine" rm --force "$1" >/dev/null ||
-        docker_die "the container $1 could not be removed: see '$docker_engine ps --all'."
+        die "the container $1 could not be removed: see '$docker_engine ps --all'."
 }
 
 docker_start() { # docker_start PUBLISH ENVIRONMENT FINGERPRINT: whether it becomes ready
@@ -106,24 +104,25 @@ docker_start() { # docker_start PUBLISH ENVIRONMENT FINGERPRINT: whether it beco
 }
 
 docker_go_back() { # the container before takes the place of the one that did not become ready
-    docker_say "the new container did not become ready; the last it said:"
+    say "the new container did not become ready; the last it said:"
     "$docker_engine" logs --tail 15 "$docker_container" >&2 || true
     "$docker_engine" rm --force "$docker_container" >/dev/null 2>&1 || true
     if [[ -n $(docker_state "$docker_container-before") ]]; then
         "$docker_engine" rename "$docker_container-before" "$docker_container" &&
-            "$docker_engine" start "$docker_container" >/dev/null && docker_die "the one before runs again."
+            "$docker_engine" start "$docker_container" >/dev/null && die "the one before runs again."
     fi
-    docker_die "nothing runs. docs/docker.md says what a container needs."
+    die "nothing runs. docs/docker.md says what a container needs."
 }
 
 deploy_docker() { # deploy_docker [ADDRESS:]PORT ENV_FILE [BUILD_ARGUMENT...]
-    local publish=$1 env_file=$2 environment fingerprint now
+    local publish=$1 env_file=$2 environment fingerprint now models=()
     [[ $publish == *:* ]] || publish=127.0.0.1:$publish
-    [[ -z $env_file || -r $env_file ]] || docker_die "the file $env_file cannot be read: name another --env-file."
+    [[ -z $env_file || -r $env_file ]] || die "the file $env_file cannot be read: name another --env-file."
     docker_find_engine
     docker_set_options
-    "$root/scripts/build_docker_image.sh" --engine "$docker_engine" --tag "$docker_image" "${@:3}" ||
-        docker_die "the image could not be built: see above."
+    ! docker_asks_models "$env_file" || models=(--with-llm)
+    "$root/scripts/build_docker_image.sh" --engine "$docker_engine" --tag "$docker_image" "${models[@]}" "${@:3}" ||
+        die "the image could not be built: see above."
     environment=$(docker_environment "$env_file") || exit 1
     fingerprint=$({
         "$docker_engine" image inspect "$docker_image" --format '{{.Id}}'
@@ -133,20 +132,20 @@ deploy_docker() { # deploy_docker [ADDRESS:]PORT ENV_FILE [BUILD_ARGUMENT...]
     fingerprint=${fingerprint%% *}
     now=$(docker_state "$docker_container")
     if [[ $now == "$fingerprint true" ]]; then
-        docker_say "the container $docker_container runs already with all this."
+        say "the container $docker_container runs already with all this."
     else
         docker_remove "$docker_container-before"
         if [[ -n $now ]]; then
             "$docker_engine" stop "$docker_container" >/dev/null &&
                 "$docker_engine" rename "$docker_container" "$docker_container-before" ||
-                docker_die "the running container could not be put aside: see '$docker_engine ps --all'."
+                die "the running container could not be put aside: see '$docker_engine ps --all'."
         fi
         docker_start "$publish" "$environment" "$fingerprint" || docker_go_back
         docker_remove "$docker_container-before"
     fi
-    docker_say "LARS is ready at http://$publish"
-    docker_say "its log: $docker_engine logs $docker_container; a key: $docker_engine exec $docker_container \
-lars keys add --name NAME --env prod"
+    say "LARS is ready at http://$publish"
+    say "its log: $docker_engine logs $docker_container"
+    say "a key: $docker_engine exec $docker_container lars keys add --name NAME --env prod"
 }
 
 uninstall_docker() { # uninstall_docker [--purge]

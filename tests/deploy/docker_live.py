@@ -32,6 +32,8 @@ TOKEN, LOADER = "the-token-of-the-live-test", "the-loader-of-the-live-test"
 ENV = f'# settings\nexport LARS_AUTH_TOKEN="{TOKEN}" # quoted\nSTARGATE_API_KEY={LOADER}\nLARS_PORT=9999\n'
 HASH = "abcdef1234567890abcdef1234567890abcdef12"
 PROFILE = ROOT / "infra" / "docker-seccomp.json"
+# What scripts/deploy.sh has.
+PRELUDE = 'set -euo pipefail; . "$1/scripts/_venv.sh"; say() { echo "deploy.sh: $1"; }'
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 
 Done = subprocess.CompletedProcess[str]
@@ -46,9 +48,13 @@ def engine(*arguments: str, check: bool = True) -> Done:
 
 def deploy(command: str, *arguments: str) -> Done:
     """A function of infra/deploy/docker.sh in a shell of its own."""
-    script = f'set -euo pipefail; root=$1; . "$root/infra/deploy/docker.sh"; {command} "${{@:2}}"'
+    script = f'{PRELUDE}; . "$root/infra/deploy/docker.sh"; {command} "${{@:2}}"'
     return subprocess.run(
-        ["bash", "-c", script, "deploy.sh", ROOT, *arguments], capture_output=True, text=True, check=False
+        ["bash", "-c", script, "deploy.sh", ROOT, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
 
 
@@ -93,8 +99,8 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = tmp_path_factory.mktemp("deploy")
     try:
         done = deployed(directory)
-        assert done.returncode == 0, done.stderr
-        assert "LARS is ready at http://127.0.0.1:8000\n" in done.stderr
+        assert done.returncode == 0, done.stdout
+        assert "LARS is ready at http://127.0.0.1:8000\n" in done.stdout
         yield directory
     finally:
         deploy("uninstall_docker", "--purge")
@@ -201,7 +207,7 @@ def member() -> Any:
 def test_again_changes_nothing(container: Path) -> None:
     before = inspected("{{.Id}} {{.State.StartedAt}}")
     done = deployed(container)
-    assert (done.returncode, "runs already" in done.stderr) == (0, True), done.stderr
+    assert (done.returncode, "runs already" in done.stdout) == (0, True), done.stdout
     assert inspected("{{.Id}} {{.State.StartedAt}}") == before
 
 
@@ -210,7 +216,7 @@ def test_other_settings_take_its_place_and_data_stay(container: Path, key: str) 
         assert http.post("/members", json={"name": "Alice"}).status_code == 201
     before = inspected("{{.Id}}")
     done = deployed(container, ENV + "LARS_TIMEOUT_MAX=7\n")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout
     assert inspected("{{.Id}}") != before
     assert member() == "Alice"
     with client(key) as http:
@@ -223,8 +229,8 @@ def test_other_settings_take_its_place_and_data_stay(container: Path, key: str) 
 def test_settings_that_are_wrong_leave_the_one_before(container: Path) -> None:
     done = deployed(container, ENV + "LARS_TIMEOUT_MAX=soon\n")
     assert done.returncode == 1
-    assert "LARS_TIMEOUT_MAX" in done.stderr
-    assert done.stderr.endswith("deploy.sh: the one before runs again.\n")
+    assert "LARS_TIMEOUT_MAX" in done.stdout
+    assert done.stdout.endswith("deploy.sh: the one before runs again.\n")
     wait_until(lambda: _answers("/readyz"), "the container before")
     assert member() == "Alice"
 
@@ -233,7 +239,7 @@ def test_a_line_that_is_no_setting_is_refused_before_anything_stops(container: P
     before = inspected("{{.Id}} {{.State.StartedAt}}")
     done = deployed(container, ENV + "what is this\n")
     assert done.returncode == 1
-    assert "line 5" in done.stderr
+    assert "line 5" in done.stdout
     assert inspected("{{.Id}} {{.State.StartedAt}}") == before
 
 

@@ -113,12 +113,19 @@ def test_the_health_check(answer: str, healthy: bool) -> None:
     assert outcomes == [healthy, False]
 
 
+def deploying(command: str, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
+    """A command in a shell that has infra/deploy/docker.sh and what that needs of scripts/deploy.sh."""
+    prelude = 'die() { echo "deploy.sh: $1" >&2; exit 1; }; say() { echo "deploy.sh: $1"; }'
+    script = f'set -euo pipefail; {prelude}; root={ROOT}; . "{INFRA}/deploy/docker.sh"; {command}'
+    return subprocess.run(
+        [BASH, "-c", script], env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+
+
 def deploy_options() -> list[str]:
     """What infra/deploy/docker.sh runs a container with."""
-    script = (
-        f'root=/R; . "{INFRA}/deploy/docker.sh"; docker_set_options; printf "%s\\n" "${{docker_options[@]}}"'
-    )
-    done = subprocess.run([BASH, "-c", script], capture_output=True, text=True, check=True)
+    done = deploying('root=/R; docker_set_options; printf "%s\\n" "${docker_options[@]}"')
+    assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
@@ -148,7 +155,7 @@ def test_compose_builds_the_same_image() -> None:
     assert (
         INFRA / service["build"]["context"] / service["build"]["dockerfile"]
     ).resolve() == INFRA / "Dockerfile"
-    assert service["ports"] == ["${LARS_PUBLISH:-127.0.0.1:8000}:8000"]
+    assert service["ports"] == ["${PUBLISH:-127.0.0.1:8000}:8000"]
     assert set(COMPOSE["volumes"]) == {"data"}
 
 
@@ -245,23 +252,32 @@ def test_build_asks_the_engine(
 
 def test_deploy_without_an_engine(tmp_path: Path) -> None:
     """One sentence; nothing is built."""
-    script = f'root=/R; . "{INFRA}/deploy/docker.sh"; deploy_docker 8000 ""'
-    done = subprocess.run(
-        [BASH, "-c", script, "deploy.sh"],
-        env={"PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = deploying('deploy_docker 8000 ""', str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("deploy.sh: neither docker nor podman works here: ")
 
 
 def test_deploy_without_its_file() -> None:
     """Said before an engine is asked."""
-    script = f'root=/R; . "{INFRA}/deploy/docker.sh"; deploy_docker 8000 /nowhere/lars.env'
-    done = subprocess.run(
-        [BASH, "-c", script, "deploy.sh"], env=os.environ, capture_output=True, text=True, check=False
-    )
+    done = deploying("deploy_docker 8000 /nowhere/lars.env")
     assert done.returncode == 1
     assert done.stderr == "deploy.sh: the file /nowhere/lars.env cannot be read: name another --env-file.\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "asks"),
+    [
+        ("OPENAI_API_KEY=sk-1", True),
+        (" export ANTHROPIC_API_KEY = 'sk' # mine", True),
+        ('LARS_LLM_BASE_URL="http://127.0.0.1:11434/v1"', True),
+        ("OPENAI_API_KEY=", False),
+        ("OPENAI_API_KEY=none # nobody", False),
+        ('TOGETHER_API_KEY=""', False),
+        ("#OPENAI_API_KEY=sk-1", False),
+        ("LARS_AUTH_TOKEN=OPENAI_API_KEY=1", False),
+    ],
+)
+def test_who_asks_language_models(tmp_path: Path, line: str, asks: bool) -> None:
+    """Their clients are then built in."""
+    (tmp_path / "lars.env").write_text(f"LARS_RATE=none\n{line}\n")
+    assert deploying(f"docker_asks_models {tmp_path}/lars.env").returncode == int(not asks)
