@@ -11,9 +11,11 @@ from sandbox_runtime.layers import Layer, LayerState
 
 _USER_NAMESPACE_REMEDY = (
     "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu 23.10 and "
-    "later kernel.apparmor_restrict_unprivileged_userns=0; in a container a seccomp profile that permits "
-    "unshare and mount)"
+    "later kernel.apparmor_restrict_unprivileged_userns=0; in a container "
+    "--security-opt seccomp=infra/docker-seccomp.json and, where the engine uses AppArmor, a profile that "
+    "permits mount: docs/docker.md)"
 )
+_FILTER_REMEDY = "in a container see docs/docker.md"
 _NAMESPACES = {
     Layer.MOUNT_NAMESPACE: linux.CLONE_NEWNS,
     Layer.PID_NAMESPACE: linux.CLONE_NEWPID,
@@ -102,18 +104,34 @@ def _attempt_and_leave(attempt: Callable[[], object], writer: int) -> None:
 
 def _try_user_namespace() -> None:
     # Where AppArmor restricts user namespaces, unshare passes and the mount is what fails.
-    uid = os.geteuid()
+    uid, gid = os.geteuid(), os.getegid()
     linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)()
-    with open("/proc/self/uid_map", "w") as file:
-        file.write(f"1000 {uid} 1")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"1000 {uid} 1"), ("gid_map", f"1000 {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)()
-    linux.mount("trial", "/tmp", "tmpfs", 0, "size=4k")()
+    linux.mount("trial", "/tmp", "tmpfs", 0, "size=64k")()
 
 
-def _try_mount_setattr() -> None:
-    linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)()
-    linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)()
+def _try_uts_namespace() -> None:
+    # A container's filter may permit the namespace and not the name.
+    linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWUTS)()
+    linux.set_hostname("trial")()
+
+
+def _try_private_root() -> None:
+    # Each call that makes a root, and chroot(2), which gives the worker of a session its own: the filter of
+    # a container may permit some of them.
+    _try_user_namespace()
+    os.mkdir("/tmp/old")
+    linux.pivot_root("/tmp", "/tmp/old")()
+    os.chdir("/")
+    linux.unmount_lazily("/old")()
     linux.set_mount_attributes("/", linux.MOUNT_ATTR_NOSUID)()
+    try:
+        os.chroot("/")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "chroot /") from error
 
 
 _TRIALS: dict[Layer, tuple[Callable[[], object], str]] = {
@@ -122,7 +140,8 @@ _TRIALS: dict[Layer, tuple[Callable[[], object], str]] = {
         layer: (linux.unshare(linux.CLONE_NEWUSER | flag), _USER_NAMESPACE_REMEDY)
         for layer, flag in _NAMESPACES.items()
     },
-    Layer.PRIVATE_ROOT: (_try_mount_setattr, "run Linux 5.12 or later"),
+    Layer.UTS_NAMESPACE: (_try_uts_namespace, _FILTER_REMEDY),
+    Layer.PRIVATE_ROOT: (_try_private_root, f"run Linux 5.12 or later; {_FILTER_REMEDY}"),
 }
 
 
