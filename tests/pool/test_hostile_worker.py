@@ -262,7 +262,7 @@ async def test_a_worker_killed_for_the_memory_of_all_is_told_so(worker: Worker, 
 async def test_so_is_who_waits_for_a_bound_worker(
     worker: Worker, puppet: PuppetWorker, starved: bool
 ) -> None:
-    manner = Manner("session", {Kind.DONE: Report.from_wire}, 64, "it_died", "it died")
+    manner = Manner({Kind.DONE: Report.from_wire}, 64, "it_died", "it died", "session")
     dialogue = Dialogue(worker, manner, encode(Kind.BIND, b"{}"), puppet.out)
     asked = asyncio.create_task(dialogue.ask(b"", 64))
     await asyncio.sleep(0)
