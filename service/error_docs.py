@@ -182,7 +182,8 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         ("retry_after",),
     ),
     errors.NotReady: Advice(
-        "`GET /readyz`: no worker has run a program yet, or all are lost. Else: the service is stopping.",
+        "`GET /readyz`: no worker has run a program yet, or all are lost, or the service drains. Else: the "
+        "service is stopping.",
         "Send the request again after `retry_after` seconds; `GET /readyz` says when it is of use.",
         ("retry_after",),
     ),

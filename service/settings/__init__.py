@@ -157,7 +157,10 @@ def available_cpus() -> int:
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[tuple[str, str | None], ...]:
     """LARS_ variables that no row reads, each with the nearest name or None; sorted by name."""
-    return unknown([setting.name for setting in SETTINGS], environ.keys() - {*OF_SCRIPTS, *OF_ITSELF})
+    aliases = {alias for setting in SETTINGS for alias in setting.aliases}
+    return unknown(
+        [setting.name for setting in SETTINGS], environ.keys() - {*OF_SCRIPTS, *OF_ITSELF, *aliases}
+    )
 
 
 def conflicts(environ: Mapping[str, str]) -> tuple[Conflict, ...]:

@@ -14,7 +14,7 @@ import pytest
 
 from sandbox_runtime import wire
 from sandbox_runtime.planner.providers.opening import open_models
-from sandbox_runtime.planning import Provider
+from sandbox_runtime.planning import RETIRE, Provider
 from tests.planner import mocks
 from tests.planner.asking import GENERATE, KEY, PLAN, PROGRAM, at, certificates, config_of
 from tests.planner.process import ROOT, SECONDS, Planner, hello, planner
@@ -176,6 +176,25 @@ def test_forgotten_question_ends_its_request(tmp_path: Path) -> None:
         other.end.shutdown(socket.SHUT_RDWR)
         wait_until(lambda: fake.connections == 0, "its end")
         assert front.ask("generate", GENERATE).output is not None
+
+
+def test_one_whose_place_another_has_ends_with_its_last_line(tmp_path: Path) -> None:
+    """It answers what it was asked, and more, until no front has a line to it."""
+    with (
+        FakeProvider(Says(PROGRAM), Says(PROGRAM)) as fake,
+        planner(tmp_path, config_of(at(fake, "openai")), {"KEY": KEY}) as running,
+        running.front() as front,
+    ):
+        with running.front() as other:
+            number = other.send("generate", GENERATE)
+            running.control.send(RETIRE)
+            answer = other.receive()
+            assert answer is not None
+            assert (answer.id, answer.failure) == (number, None)
+        assert front.ask("generate", GENERATE).output is not None
+        assert running.process.poll() is None
+        front.end.shutdown(socket.SHUT_RDWR)
+        assert running.process.wait(SECONDS) == 0
 
 
 @pytest.mark.parametrize(

@@ -457,6 +457,11 @@ def test_a_bad_alias_that_is_not_used() -> None:
     assert read(LARS_PORT="1", DYNAMIC_API_PORT="http").port == 1
 
 
+def test_an_older_name_is_known() -> None:
+    assert unknown_variables({"LARS_SHUTDOWN_SECONDS": "1"}) == ()
+    assert Settings.from_env({"LARS_SHUTDOWN_SECONDS": "1"}).drain_seconds == 1.0
+
+
 def test_unknown_variables() -> None:
     """Names with our prefix that no row reads, each with the nearest row if one is near."""
     environ = dict.fromkeys(

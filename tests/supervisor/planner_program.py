@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from sandbox_runtime.planner.confinement import confine
-from sandbox_runtime.planning import PING, PlannerConfig
+from sandbox_runtime.planning import PING, RETIRE, PlannerConfig
 
 
 def _stand(control: socket.socket, config: PlannerConfig, *, answers: bool = True) -> int:
-    """Until the supervisor's end is closed. Lines to fronts stay open for as long."""
+    """Until the supervisor's end is closed, or another has its place and fronts have closed theirs. Lines to
+    fronts stay open for as long."""
     hello = {"t": "hello", "ready": ["mock"], "why": {"openai": "no key"}, "layers": confine(config)}
     control.send(orjson.dumps(hello))
     lines: list[int] = []
@@ -25,6 +26,8 @@ def _stand(control: socket.socket, config: PlannerConfig, *, answers: bool = Tru
         lines += descriptors
         if message == PING and answers:
             control.send(orjson.dumps({"t": "alive"}))
+        if message == RETIRE:
+            return 8 if any(socket.socket(fileno=line).recv(1024) for line in lines) else 0
         if not message:
             return 0
 

@@ -99,6 +99,17 @@ def test_a_new_front_meets_it(service: Service) -> None:
     assert len(planners(service)) == 1
 
 
+def test_it_is_replaced_with_all_else_and_ends_when_no_front_needs_it(service: Service) -> None:
+    wait_met(service)
+    (first,) = planners(service)
+    service.popen.send_signal(signal.SIGHUP)
+    wait_until(lambda: service.events("renewal_ends"), "the renewal")
+    wait_until(lambda: not first.lives, "its end")
+    assert len(planners(service)) == 1
+    wait_met(service)
+    assert service.events("planner_died") == []
+
+
 def test_one_that_is_killed_is_replaced_and_met_again(service: Service) -> None:
     wait_met(service)
     (first,) = planners(service)

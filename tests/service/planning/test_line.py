@@ -108,6 +108,21 @@ async def test_the_successor_of_a_planner_that_still_stands(line: Line, end: Pla
     second.close()
 
 
+async def test_the_former_planner_answers_what_it_was_asked(line: Line, end: PlannerEnd) -> None:
+    """Nothing is asked twice; the line to it ends with its last answer."""
+    asking = [asyncio.create_task(line.ask(ASK)) for _ in range(2)]
+    heard = [await end.asked() for _ in asking]
+    second = await connected(line)
+    later = asyncio.create_task(line.ask(ASK))
+    second.answer(await second.asked(), code="2")
+    assert (await later).output == {"code": "2"}
+    for ask in heard:
+        end.answer(ask, code="1")
+    assert [answer.output for answer in await asyncio.gather(*asking)] == [{"code": "1"}] * 2
+    assert await end.ended()
+    second.close()
+
+
 async def test_who_leaves_is_forgotten(line: Line, end: PlannerEnd) -> None:
     """The planner hears of it; an answer that comes all the same is nobody's."""
     asking = asyncio.create_task(line.ask(ASK))
