@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _TOKEN = re.compile(
-    r"""(?P<text>"(?:[^"\\]|\\.)*")|(?P<range>\[[^\]]*\])|(?P<name>[A-Za-z_:][\w:]*)|(?P<mark>[{}(),])|\S"""
+    r"""(?P<text>"(?:[^"\\]|\\.)*")|(?P<range>\[[^\]]*\])|(?P<number>\d[\w.]*)|(?P<name>[A-Za-z_:][\w:]*)|(?P<mark>[{}(),])|\S"""
 )
 _LISTS = frozenset(("by", "without", "on", "ignoring", "group_left", "group_right"))
 _WORDS = _LISTS | {"and", "or", "unless", "offset", "bool"}
@@ -34,7 +34,7 @@ def names_in(expression: str) -> Names:
             inside = list(_until(tokens, at + 2, ")"))
             found.grouped |= {word for word_kind, word in inside if word_kind == "name"}
             at += len(inside) + 2
-        elif kind == "name" and text not in _WORDS and following != "(":
+        elif kind == "name" and text not in _WORDS and following not in ("(", "by", "without"):
             inside = list(_until(tokens, at + 2, "}")) if following == "{" else []
             found.selected.append((text, frozenset(word for of, word in inside if of == "name")))
             at += len(inside) + 2 if following == "{" else 0
