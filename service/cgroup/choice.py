@@ -3,14 +3,15 @@
 Unless an operator names one, it is a group that was handed over to this service and in which nobody else is.
 systemd marks those that it hands over (``Delegate=``), and the root of a cgroup namespace is for who is
 inside (cgroup_namespaces(7)). Where systemd has put the service into a subgroup of its own
-(``DelegateSubgroup=``), it is the group above.
+(``DelegateSubgroup=``), it is the group above: not where somebody lives in another part of that, for then it
+is a manager's (systemd --user, a container engine's).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.cgroup.absence import Absent
 from service.cgroup.group import Group
@@ -26,7 +27,8 @@ _V1 = "boot with cgroup v2 alone (systemd.unified_cgroup_hierarchy=1)"
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What there is to know of a group that might be divided. ``others``: processes in it that are not this
-    one. ``handed_over``: by systemd, as the root of a namespace, or by name."""
+    one, and 0 for each group in it that is somebody else's. ``handed_over``: by systemd, as the root of a
+    namespace, or by name."""
 
     group: Group
     exists: bool
@@ -46,7 +48,9 @@ def look_at(place: Place) -> Findings:
     if not own.is_marked() and not place.first and own.parent.is_marked():
         group = own.parent
     handed_over = group.is_marked() or (place.first and not own.is_root())
-    return _found(group, handed_over, place.read_only, place.elsewhere)
+    found = _found(group, handed_over, place.read_only, place.elsewhere)
+    neighbours = [child for child in group.children() if child != own and child.populated()]
+    return replace(found, others=(*found.others, *(0 for _ in neighbours)))
 
 
 def look_at_named(group: Group, elsewhere: frozenset[str]) -> Findings:
@@ -90,7 +94,7 @@ def check(found: Findings, needed: Iterable[str]) -> None:
         raise Absent(f"{path} cannot be written by user {os.geteuid()}", "delegate it to that user")
     if found.others:
         raise Absent(
-            f"{path} is shared with {len(found.others)} other processes",
+            f"{path} is shared with {len(found.others)} other processes or groups",
             "start the service first in it (a unit of its own; in a container as its first process, by exec)",
         )
 

@@ -74,6 +74,10 @@ class Group:
         """Who is in it, without its children; 0 for each that this PID namespace does not have."""
         return tuple(int(word) for word in self.read("cgroup.procs").split())
 
+    def children(self) -> list[Group]:
+        """The groups in it."""
+        return [Group(path) for path in self.path.iterdir() if path.is_dir()]
+
     def controllers(self) -> frozenset[str]:
         """Those that its children may have."""
         return frozenset(self.read("cgroup.controllers").split())
@@ -128,9 +132,8 @@ class Group:
     def remove(self) -> bool:
         """Remove it and what is below, all empty. Whether it is gone."""
         try:
-            for entry in self.path.iterdir():
-                if entry.is_dir():
-                    Group(entry).remove()
+            for child in self.children():
+                child.remove()
             self.path.rmdir()
         except FileNotFoundError:
             return True

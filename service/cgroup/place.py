@@ -23,7 +23,7 @@ _ANEW = "mount cgroup2 anew in this cgroup namespace (podman, docker: --cgroupns
 @dataclass(frozen=True, slots=True)
 class Place:
     """``directory`` of this process's group, below ``top``, where the hierarchy is mounted. ``first``: it is
-    the root of what can be seen. ``elsewhere``: controllers that version 1 has."""
+    the root of its cgroup namespace. ``elsewhere``: controllers that version 1 has."""
 
     directory: Path
     top: Path
@@ -54,8 +54,7 @@ def find_place(cgroup: bytes, mountinfo: bytes) -> Place:
     for mount in mounts:
         below = _below(path, mount.root)
         if below is not None:
-            first = below == "."
-            return Place(mount.point / below, mount.point, first, mount.read_only, elsewhere)
+            return Place(mount.point / below, mount.point, path == "/", mount.read_only, elsewhere)
     raise Absent(f"no mount of cgroup v2 shows the group of this process: {path}", _ANEW)
 
 

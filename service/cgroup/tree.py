@@ -26,7 +26,7 @@ from service.cgroup.group import Group
 
 log = structlog.get_logger(__name__)
 MAIN, SANDBOX = "main", "sandbox"
-_DYING_SECONDS = 2.0
+_DYING_SECONDS = 1.0
 _MAY_BE_MISSING = frozenset(("memory.swap.max",))  # where there is no swap, nothing has to forbid it
 
 
@@ -122,7 +122,7 @@ def _refuse_neighbours(group: Group, origin: Group) -> None:
     """What another service has made here is its own; what one has left that died here is removed. Processes
     of that one are dying with it. FileExistsError."""
     main, sandbox = group.child(MAIN), group.child(SANDBOX)
-    strangers = main.path != origin.path and main.populated()
+    strangers = main != origin and not main.wait_empty(_DYING_SECONDS)
     if strangers or origin == sandbox or not sandbox.wait_empty(_DYING_SECONDS):
         lives_in = main if strangers else sandbox
         raise FileExistsError(errno.EEXIST, "somebody lives there", str(lives_in.path))

@@ -61,6 +61,15 @@ while time.monotonic() < end:
     pass
 result = time.process_time()
 """
+# As systemd --user does: it divides what was handed over to it, and starts us in a part.
+MANAGER = """
+group=/sys/fs/cgroup$(sed s/0::// /proc/self/cgroup)
+mkdir $group/init.scope $group/app
+sleep 99 & echo $! > $group/init.scope/cgroup.procs
+echo $$ > $group/app/cgroup.procs
+"$@"
+kill %1
+"""
 LOOK = """
 import os
 seen = []
@@ -292,6 +301,7 @@ def check_elsewhere(python: str) -> Iterator[bool]:
             {},
             "is shared with 2 other",
         ),
+        ("a manager's group", DELEGATED, ("/bin/sh", "-c", MANAGER, "sh"), {}, "is shared with 1 other"),
         ("switched off", DELEGATED, (), {"LARS_CGROUP": "off"}, "LARS_CGROUP=off"),
         ("no such group", DELEGATED, (), {"LARS_CGROUP": str(CGROUPS / "nowhere")}, "is no cgroup v2"),
         ("the root", DELEGATED, (), {"LARS_CGROUP": str(CGROUPS)}, "is the machine's own cgroup"),

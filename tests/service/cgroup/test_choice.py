@@ -34,7 +34,7 @@ FORBIDS: dict[str, tuple[dict[str, object], str]] = {
     "read-only": ({"read_only": True}, "is mounted read-only"),
     "foreign": ({"handed_over": False}, "is not delegated to the service"),
     "not ours": ({"writable": False}, "cannot be written by user"),
-    "company": ({"others": (7, 0)}, "is shared with 2 other processes"),
+    "company": ({"others": (7, 0)}, "is shared with 2 other processes or groups"),
 }
 
 

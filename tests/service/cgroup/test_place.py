@@ -73,7 +73,7 @@ def test_a_part_of_the_hierarchy_that_is_mounted() -> None:
     mount = b"9 8 0:26 /machine.slice/box /sys/fs/cgroup rw - cgroup2 cgroup rw\n"
     found = find_place(b"0::/machine.slice/box/init\n", mount)
     assert (found.directory, found.first) == (Path("/sys/fs/cgroup/init"), False)
-    assert find_place(b"0::/machine.slice/box\n", mount).first
+    assert not find_place(b"0::/machine.slice/box\n", mount).first, "it is not that of a namespace"
 
 
 def test_the_last_mount_covers_the_others() -> None:
@@ -115,7 +115,7 @@ def test_any_path_below_any_root_at_any_point(root: str, below: str, point: str)
     found = find_place(b"3:cpu:/x\n0::" + os.fsencode(path) + b"\n", OTHERS + mount)
     assert found.directory == Path(point) / below.lstrip("/")
     assert found.top == Path(point)
-    assert found.first == (below == "/")
+    assert found.first == (path == "/")
 
 
 @given(st.binary(max_size=80), st.binary(max_size=160))

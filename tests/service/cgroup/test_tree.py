@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from service.cgroup.absence import Absent
+from service.cgroup.choice import look_at
 from service.cgroup.group import Group
-from service.cgroup.place import find_place
+from service.cgroup.place import Place, find_place
 from service.cgroup.taking import quarters
 from service.settings import Settings
 
@@ -95,6 +96,27 @@ def test_what_fails_half_way_leaves_all_as_it_was(group: Group) -> None:
 
 def test_who_is_in_a_part_of_it_stays_there(group: Group) -> None:
     assert case("subgroup", group) == {"groups": ["own", "sandbox"], "in": "own", "after": ["own"]}
+
+
+def test_a_group_is_whose_mark_it_has_unless_others_live_in_it(group: Group) -> None:
+    own, other = group.child("own"), group.child("init.scope")
+    own.make()
+    place = Place(own.path, group.path.parent, first=False, read_only=False, elsewhere=frozenset())
+    found = look_at(place)
+    assert (found.group, found.handed_over, found.others) == (own, False, ())
+    os.setxattr(group.path, "user.delegate", b"1")
+    found = look_at(place)
+    assert (found.group, found.handed_over, found.others) == (group, True, ())
+    other.make()
+    with subprocess.Popen(["sleep", "60"]) as manager:
+        other.enter(manager.pid)
+        assert look_at(place).others == (0,)
+        group.enter(manager.pid)
+        assert look_at(place).others == (manager.pid,)
+        os.setxattr(own.path, "user.delegate", b"1")
+        found = look_at(place)
+        assert (found.group, found.handed_over, found.others) == (own, True, ())
+        manager.kill()
 
 
 def test_zygotes_and_workers_live_in_a_room(group: Group) -> None:
