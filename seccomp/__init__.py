@@ -5,6 +5,8 @@
 ``zygote.json`` is an allow-list, installed once in each zygote and inherited by every worker.
 ``worker.json`` is short, because each worker pays for its installation: it takes away what only the set-up
 of a worker needed.
+
+``container.py`` makes of them the profile for a container engine that LARS runs under.
 """
 
 from seccomp.compiler import CompilerUnavailableError, compile_parsed, compile_profile, load_profile
