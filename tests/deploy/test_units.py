@@ -107,7 +107,7 @@ def test_the_unit_takes_no_system_call_that_the_jail_allows() -> None:
 
 
 def test_times_fit() -> None:
-    """systemd waits longer than the service drains by default, and the watchdog than a busy machine hesitates."""
+    """systemd waits longer than the service drains, and the watchdog than a busy machine hesitates."""
     seconds = {name: int(value) for name, value in re.findall(r"^(\w+Sec)=(\d+)s$", SERVICE, re.MULTILINE)}
     rows = (ROOT / "docs" / "settings.md").read_text()
     (drain,) = re.findall(r"^\| `LARS_(?:DRAIN|SHUTDOWN)_SECONDS` \| `(\d+)`", rows, re.MULTILINE)
