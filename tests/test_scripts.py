@@ -35,6 +35,7 @@ COMMANDS = [
     *(path for path in SHELL_SCRIPTS if not is_sourced(path)),
     *(ROOT / "scripts" / name for name in ("test_api.py", "test_dynamic_api.py")),
 ]
+INSTALL = "install --yes --no-install-recommends"
 NOBODY_LISTENS = "http://127.0.0.1:1"
 
 
@@ -103,8 +104,7 @@ def test_ci_is_check_then_test() -> None:
             "ca-certificates chromium curl",
             [
                 "update",
-                "install --yes --no-install-recommends libseccomp2 postgresql python3-venv redis-server "
-                "systemd",
+                f"{INSTALL} libseccomp2 postgresql python3-venv redis-server systemd",
             ],
         ),
     ],

@@ -11,7 +11,7 @@ _INTRODUCTION = """\
 # Settings of LARS. Generated: python -m service.settings env > .env.template
 #
 # Copy this file, and take away the sign in front of what you change. The copy is for --env-file of
-# scripts/deploy.sh, scripts/start_api.sh and lars; deploy.sh finds one that lies beside this as .env by itself.
+# scripts/deploy.sh, scripts/start_api.sh and lars; deploy.sh finds .env beside this by itself.
 # A line is NAME=value: no export, no quotes and no comment behind it, so that every reader takes it alike.
 # Whoever can read the file has the keys in it: chmod 600.
 """
