@@ -97,7 +97,7 @@ asks_models() { # asks_models VALUE_OF, a command that prints the value of a set
 
 # Everything of the checkout that runs.
 program_files() {
-    (cd "$root" && find service sandbox_runtime seccomp -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 cat)
+    (cd "$root" && find service sandbox_runtime seccomp -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum)
 }
 
 part=$root/infra/deploy/$mode.sh

@@ -83,8 +83,12 @@ install_units() { # install_units PROGRAM
     mkdir -p "$units"/lars.{service,socket}.d "${command%/*}"
     put "$units/lars.service" 644 <"$from/lars.service"
     put "$units/lars.socket" 644 <"$from/lars.socket"
-    printf '# LARS_HOST and LARS_PORT of %s, by scripts/deploy.sh.\n[Socket]\nListenStream=\nListenStream=%s\n' \
-        "$settings" "$listen" | put "$units/lars.socket.d/50-listen.conf" 644
+    put "$units/lars.socket.d/50-listen.conf" 644 <<LISTEN
+# LARS_HOST and LARS_PORT of $settings, by scripts/deploy.sh.
+[Socket]
+ListenStream=
+ListenStream=$listen
+LISTEN
     drop_in network "$network" "$from"
     drop_in subgroup "$subgroup" "$from"
     put "$command" 755 <"$from/lars-command.sh"

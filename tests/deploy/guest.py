@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.deploy.guest_tools import (
+    IN_VM,
     PORT,
     ask,
     children,
@@ -27,6 +28,8 @@ from tests.deploy.guest_tools import (
 )
 
 KEY = "stargate-key-of-this-test"
+# Of a model's library, so that no process but the planner may have it: the supervisor becomes a new program.
+MODEL_SECRET = "model-secret-of-this-test"
 KEYED = {"Authorization": f"Bearer {KEY}"}
 HASH = "abcdef1234567890abcdef1234567890abcdef12"
 SETTINGS = Path("/etc/lars/lars.env")
@@ -34,7 +37,6 @@ CURRENT = Path("/opt/lars/current")
 DROP_IN = Path("/run/systemd/system/lars.service.d/90-test.conf")
 # A virtual machine without hardware is ten times slower than what the unit's times are for.
 PATIENT = "[Service]\nTimeoutStartSec=600s\nTimeoutStopSec=120s\n"
-IN_VM = os.environ.get("TEST_PLACE") == "vm"
 CGROUP_CHECKS = Path("tests/deploy/cgroup_checks.py")
 # What must be in force in a unit, whatever else is.
 LAYERS = set(
@@ -59,7 +61,9 @@ def deployment() -> None:
     DROP_IN.parent.mkdir(parents=True)
     DROP_IN.write_text(PATIENT)
     named = Path("/root/named.env")
-    named.write_text(f"STARGATE_API_KEY={KEY}\nLARS_ZYGOTES=1\n")
+    named.write_text(
+        f"STARGATE_API_KEY={KEY}\nLARS_ZYGOTES=1\nLARS_POOL_SIZE=2\nOPENAI_CUSTOM_HEADERS={MODEL_SECRET}\n"
+    )
     said = deploy("--port", str(PORT), "--env-file", str(named))
     assert f"LARS is ready at http://127.0.0.1:{PORT} " in said, said
     assert ask("GET", "/readyz")[0] == 200
@@ -159,7 +163,9 @@ def confinement() -> None:
         assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {0}
         assert status["Uid"].split() == [run("id", "-u", "lars").strip()] * 4
         assert os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
-        assert KEY.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        assert MODEL_SECRET.encode() not in environment
+        assert pid == main_pid() or KEY.encode() not in environment
     mounts = {
         line.split()[4]: line.split()[5].split(",")
         for line in Path(f"/proc/{main_pid()}/mountinfo").read_text().splitlines()
@@ -168,7 +174,9 @@ def confinement() -> None:
     assert {"rw", "noexec", "nosuid"} <= set(mounts["/var/lib/lars"])
     assert os.listdir(f"/proc/{main_pid()}/root/root") == []
     assert "MemTotal" not in os.listdir(f"/proc/{main_pid()}/root/proc")
-    assert KEY not in run("journalctl", "--no-pager")
+    said = run("journalctl", "--no-pager")
+    assert KEY not in said
+    assert MODEL_SECRET not in said
 
 
 def second_run() -> None:
