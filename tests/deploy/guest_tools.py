@@ -19,7 +19,7 @@ from typing import Any
 PORT = 8080
 PROGRAM = "import time; time.sleep(0.1); print(6 * 7)"
 NO_HEADERS: Mapping[str, str] = {}
-# A virtual machine without hardware is ten times slower than the machine, and all that it does is that much more.
+# A virtual machine without hardware is ten times slower, and whatever runs beside it makes it slower still.
 IN_VM = os.environ.get("TEST_PLACE") == "vm"
 DEADLINE = 300.0 if IN_VM else 120.0
 CLIENTS = 1 if IN_VM else 4
