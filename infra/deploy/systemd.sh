@@ -108,8 +108,9 @@ drop_in() { # drop_in NAME yes|no DIRECTORY
 state_of() { # state_of PROGRAM: all that the service is made of once that is current
     {
         echo "$1"
-        cat "$settings" "$units"/lars.{service,socket} "$units"/lars.{service,socket}.d/*.conf
-    } 2>/dev/null | sha256sum
+        cat "$settings" "$units"/lars.{service,socket}
+        find "$units"/lars.{service,socket}.d -name '*.conf' -print0 | sort -z | xargs -0 --no-run-if-empty cat
+    } | sha256sum
 }
 
 # The service.
