@@ -106,8 +106,10 @@ def launcher_steps(plan: JailPlan, proc_self: int) -> list[Step]:
     """Before the fork that makes the zygote PID 1 of its namespace. ``proc_self`` is /proc/self, opened
     while there was a /proc: the id maps are written through it."""
     privileged = os.geteuid() == 0
+    # For all that follows, and first of all for the private root: as root it is made for another user.
+    mask = Step("file mode mask", partial(os.umask, 0o022))
     build = Step("build the private root", lambda: rootfs.build(plan.root_paths, plan.hidden_paths))
-    steps: list[Step] = []
+    steps = [mask]
     if privileged and plan.has(Layer.PRIVATE_ROOT):
         # As root the sources may lie under directories that only root can pass (/root), so the root is
         # built first; what is built can be read by the user that comes next.
@@ -125,7 +127,7 @@ def launcher_steps(plan: JailPlan, proc_self: int) -> list[Step]:
 
 def zygote_steps(plan: JailPlan) -> list[Step]:
     """In the zygote itself, once, before it forks its first worker."""
-    steps = [Step("file mode mask", partial(os.umask, 0o022))]
+    steps: list[Step] = []
     if plan.has(Layer.OWN_SESSION):
         # One for the zygote and all its workers: each session is a group of its own to the scheduler, with as
         # large a share of the CPUs as the whole service has (sched(7), autogroup).

@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/_venv.sh"
 ensure_venv dev
 cd "$root"
-for script in scripts/*.sh .ci/run; do
+for script in scripts/*.sh infra/deploy/*.sh tests/deploy/*.sh .ci/run; do
     bash -n "$script"
 done
 "$venv/bin/python" -m ruff format --check .

@@ -86,6 +86,14 @@ def test_run_is_jailed(tmp_path: Path) -> None:
     assert "lars: syscall: " in outcome.stderr
 
 
+def test_run_under_a_narrow_mask(tmp_path: Path) -> None:
+    """Programs can read what the private root is made of, whatever umask(2) the service was started with."""
+    source = program(tmp_path, "print(open('/etc/passwd').read()[:7], open('/dev/null').read())")
+    command = [sys.executable, "-m", "service", "run", source]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, umask=0o077, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "sandbox \n", "")
+
+
 def test_run_at_a_limit(tmp_path: Path) -> None:
     """The reason is the last line of stderr."""
     path = program(tmp_path, "import time\nprint('kept')\ntime.sleep(30)")

@@ -18,11 +18,24 @@ from tests.access.keyed import keyed_service
 from tests.service_process import running_service
 
 ROOT = Path(__file__).resolve().parent.parent
-SHELL_SCRIPTS = [*sorted((ROOT / "scripts").glob("*.sh")), ROOT / ".ci" / "run"]
+
+
+def is_sourced(script: Path) -> bool:
+    """Whether it is a part of other scripts."""
+    return script.read_text().startswith("# shellcheck shell=bash\n")
+
+
+SHELL_SCRIPTS = [
+    *sorted((ROOT / "scripts").glob("*.sh")),
+    *sorted((ROOT / "infra" / "deploy").glob("*.sh")),
+    *sorted((ROOT / "tests" / "deploy").glob("*.sh")),
+    ROOT / ".ci" / "run",
+]
 COMMANDS = [
-    *(path for path in SHELL_SCRIPTS if path.name != "_venv.sh"),
+    *(path for path in SHELL_SCRIPTS if not is_sourced(path)),
     *(ROOT / "scripts" / name for name in ("test_api.py", "test_dynamic_api.py")),
 ]
+INSTALL = "install --yes --no-install-recommends"
 NOBODY_LISTENS = "http://127.0.0.1:1"
 
 
@@ -75,7 +88,7 @@ def test_commands_are_executable(script: Path) -> None:
 @pytest.mark.parametrize("script", SHELL_SCRIPTS, ids=lambda path: path.name)
 def test_first_failure_ends_a_script(script: Path) -> None:
     """`set -euo pipefail` is in force, except in what is sourced: that must not change its caller's shell."""
-    assert ("\nset -euo pipefail\n" in script.read_text()) == (script.name != "_venv.sh")
+    assert ("\nset -euo pipefail\n" in script.read_text()) != is_sourced(script)
 
 
 def test_ci_is_check_then_test() -> None:
@@ -86,12 +99,12 @@ def test_ci_is_check_then_test() -> None:
 @pytest.mark.parametrize(
     ("installed", "calls"),
     [
-        ("ca-certificates chromium curl libseccomp2 postgresql python3-venv redis-server", []),
+        ("ca-certificates chromium curl libseccomp2 postgresql python3-venv redis-server systemd", []),
         (
             "ca-certificates chromium curl",
             [
                 "update",
-                "install --yes --no-install-recommends libseccomp2 postgresql python3-venv redis-server",
+                f"{INSTALL} libseccomp2 postgresql python3-venv redis-server systemd",
             ],
         ),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ class FunctionMeter:
         """``clock``: seconds since the epoch."""
         self._clock = clock
         self._tallies: dict[VersionKey, Tally] = {}
+        self._writing = asyncio.Lock()
 
     def count(self, key: VersionKey, outcome: CallOutcome, run: float, cpu: float) -> None:
         """One call. ``run``: seconds that the function took, which count where it ran; ``cpu``: seconds that
@@ -41,13 +43,14 @@ class FunctionMeter:
         self._tallies = more
 
     async def write(self, store: FigureStore) -> None:
-        """Add to the store what was counted since the last time. ControlUnavailable, after which nothing is
-        lost."""
-        taken = self.take()
-        if not taken:
-            return
-        try:
-            await store.add(taken)
-        except BaseException:
-            self.put_back(taken)
-            raise
+        """Add to the store what was counted before this call: on return it is there, whoever has written it.
+        ControlUnavailable, after which nothing is lost."""
+        async with self._writing:
+            taken = self.take()
+            if not taken:
+                return
+            try:
+                await store.add(taken)
+            except BaseException:
+                self.put_back(taken)
+                raise

@@ -24,6 +24,7 @@ from service.settings import (
     SettingsError,
     available_cpus,
     conflicts,
+    load_env_file,
     parsers,
     render_markdown,
     unknown_variables,
@@ -515,3 +516,22 @@ def test_the_documentation_is_printed_by_the_module() -> None:
         [sys.executable, "-m", "service.settings"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert printed.stdout == render_markdown()
+
+
+def test_env_template(tmp_path: Path) -> None:
+    """.env.template is what the table says, and with every sign taken away it is the defaults. Regenerate it
+    with the command in its first line."""
+    text = (ROOT / ".env.template").read_text()
+    printed = subprocess.run(
+        [sys.executable, "-m", "service.settings", "env"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert text == printed.stdout
+    assert load_env_file(ROOT / ".env.template") == {}
+    (tmp_path / "env").write_text(re.sub(r"^#(?=[A-Z])", "", text, flags=re.MULTILINE))
+    environ = load_env_file(tmp_path / "env")
+    assert list(environ) == [setting.name for setting in SETTINGS]
+    assert Settings.from_env(environ, cpus=4) == Settings.from_env({}, cpus=4)
