@@ -1,7 +1,7 @@
 """Users of LARS for locust: ``locust -f infra/locust/locustfile.py --host http://127.0.0.1:8000 Mixed``.
 
-``scripts/loadtest.sh`` runs them without a browser. A key comes from LARS_API_KEY; where there are keys at all,
-``Functions`` and ``Mixed`` need one that may load functions.
+``scripts/loadtest.sh`` runs them without a browser. A key comes from LARS_API_KEY; ``Functions``, ``Mixed``
+need one that may load functions, where there are keys.
 """
 
 from __future__ import annotations
