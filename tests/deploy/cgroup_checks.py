@@ -61,13 +61,14 @@ while time.monotonic() < end:
     pass
 result = time.process_time()
 """
-# As systemd --user does: it divides what was handed over to it, and starts us in a part.
+# As systemd --user does: it divides what was handed over to it, and starts us in a part. A dollar is written
+# twice, because systemd reads the command line first.
 MANAGER = """
-group=/sys/fs/cgroup$(sed s/0::// /proc/self/cgroup)
-mkdir $group/init.scope $group/app
-sleep 99 & echo $! > $group/init.scope/cgroup.procs
-echo $$ > $group/app/cgroup.procs
-"$@"
+group=/sys/fs/cgroup$$(sed s/0::// /proc/self/cgroup)
+mkdir $$group/init.scope $$group/app
+sleep 99 & echo $$! > $$group/init.scope/cgroup.procs
+echo $$$$ > $$group/app/cgroup.procs
+"$$@"
 kill %1
 """
 LOOK = """
