@@ -203,7 +203,7 @@ deploy_systemd() {
     require_systemd
     find_system_python
     propose_settings
-    ! asks_models proposed || kind=llm
+    ! asks_clients proposed || kind=llm
     mkdir -p "$opt"
     last=$(readlink -e "$opt/current") || last=''
     read_identity "$kind"
