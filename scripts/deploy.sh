@@ -85,10 +85,10 @@ value_in() { # value_in FILE NAME
         sed -E "s/[[:space:]]+#.*\$//; s/[[:space:]]+\$//; s/^(['\"])(.*)\1\$/\2/"
 }
 
-# Whether a language model is configured, whose clients are then installed, too.
-asks_models() { # asks_models VALUE_OF, a command that prints the value of a setting
+# Whether a language model is configured, or where traces go: the clients of both are then installed, too.
+asks_clients() { # asks_clients VALUE_OF, a command that prints the value of a setting
     local name value
-    for name in OPENAI_API_KEY ANTHROPIC_API_KEY TOGETHER_API_KEY LARS_LLM_BASE_URL; do
+    for name in OPENAI_API_KEY ANTHROPIC_API_KEY TOGETHER_API_KEY LARS_LLM_BASE_URL OTEL_EXPORTER_OTLP_ENDPOINT; do
         value=$("$1" "$name")
         [[ -z $value || $value == none ]] || return 0
     done

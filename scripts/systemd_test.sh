@@ -56,7 +56,7 @@ directory=$(mktemp -d /var/tmp/lars-test.XXXXXX)
 trap 'rm -rf "$directory"' EXIT
 log=$directory/guest.log guest_output=/guest.log limit=300
 if [[ $place == vm ]]; then
-    log=$directory.log guest_output=/dev/ttyS1 limit=1200
+    log=$directory.log guest_output=/dev/ttyS1 limit=2400
     trap 'rm -rf "$directory" "$log"' EXIT
 fi
 prepare_root "$directory" "$cache"

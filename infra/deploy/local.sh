@@ -55,7 +55,7 @@ announcement() {
 deploy_local() {
     local kind=runtime pid
     take_turn
-    ! asks_models value_of || kind=llm
+    ! asks_clients value_of || kind=llm
     ensure_venv "$kind"
     if pid=$(serving_pid); then
         if [[ $(wanted_state) == "$(cat "$deployment/state" 2>/dev/null)" ]]; then

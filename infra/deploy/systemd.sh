@@ -125,10 +125,12 @@ start_service() {
     if ! is_listening; then
         rm -f "$opt/listening"
         systemctl stop lars.service lars.socket 2>/dev/null || true
-        systemctl reset-failed lars.service lars.socket 2>/dev/null || true
+        systemctl reset-failed lars.socket 2>/dev/null || true
         systemctl start lars.socket 2>/dev/null || die "$(why_no_socket)"
         echo "$listen" >"$opt/listening"
     fi
+    # Also what counts starts, so that none by hand just now keeps this one from being tried.
+    systemctl reset-failed lars.service 2>/dev/null || true
     systemctl restart lars.service 2>/dev/null && await_ready
 }
 
@@ -184,7 +186,6 @@ go_back_to() { # go_back_to PROGRAM, or "" where there is none
     if [[ -n $1 && $1 != "$target" ]]; then
         switch_to "$1"
         install_units "$1"
-        systemctl reset-failed lars.service lars.socket 2>/dev/null || true
         ! start_service || die "$target did not start, and $1 runs again. The journal of the former:"$'\n'"$said"
     fi
     die "LARS did not start. Its journal:"$'\n'"$said"
@@ -203,7 +204,7 @@ deploy_systemd() {
     require_systemd
     find_system_python
     propose_settings
-    ! asks_models proposed || kind=llm
+    ! asks_clients proposed || kind=llm
     mkdir -p "$opt"
     last=$(readlink -e "$opt/current") || last=''
     read_identity "$kind"

@@ -289,9 +289,9 @@ def settings_are_checked() -> None:
 
 
 def network_where_it_is_asked_for() -> None:
-    """A setting that names a host gives the unit the network of the machine, and another port moves it."""
+    """A setting that has a host asked gives the unit the network of the machine, and another port moves it."""
     with SETTINGS.open("a") as file:
-        file.write("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318\n")
+        file.write("LARS_FALLBACK_PROVIDER=together\n")
     deploy("--port", str(PORT + 3))
     assert os.readlink(f"/proc/{main_pid()}/ns/net") == os.readlink("/proc/1/ns/net")
     assert answers(PORT + 3)
