@@ -57,7 +57,8 @@ def test_a_socket_that_is_passed_outlives_who_served_it(tmp_path: Path) -> None:
             assert service.answers()
             ours = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET")
             assert variables_of(service.supervisor) >= {*ours}
-            for child in (*service.fronts, *service.zygotes):
+            # A zygote is not dumpable: only root may look into it.
+            for child in (*service.fronts, *(service.zygotes if os.geteuid() == 0 else [])):
                 assert variables_of(child).isdisjoint(ours)
             assert len(service.events("service_manager_not_told")) == 1, "and it serves all the same"
             assert service.stop() == 0

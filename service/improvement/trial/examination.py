@@ -24,7 +24,7 @@ from service.improvement.trial.values import Goal
 from service.improvement.trial.verdict import Counts
 from service.pool.job import Spent
 
-_LEAST_SECONDS = 1.0
+_LEAST_SECONDS = 2.0
 _TIMES = 10  # the recorded run that a call may take
 
 
