@@ -99,9 +99,11 @@ def every_layer_of_the_jail() -> None:
         ),
         *(f"{CURRENT}/venv/bin/python", "-m", "service", "serve", "--port", str(PORT + 1)),
     ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as outside:
+    log = Path("/run/outside.log")
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as outside:
         try:
-            wait_until(lambda: answers(PORT + 1), "a service outside of the unit")
+            wait_until(lambda: outside.poll() is not None or answers(PORT + 1), "a service outside")
+            assert outside.returncode is None, log.read_text()
             found = layers(PORT + 1)
         finally:
             outside.terminate()
@@ -289,7 +291,7 @@ def settings_are_checked() -> None:
 
 
 def network_where_it_is_asked_for() -> None:
-    """A setting that has a host asked gives the unit the network of the machine, and another port moves it."""
+    """A setting that has a host asked gives the unit the machine's network. Another port moves it."""
     with SETTINGS.open("a") as file:
         file.write("LARS_FALLBACK_PROVIDER=together\n")
     deploy("--port", str(PORT + 3))
