@@ -24,6 +24,7 @@ ALONE: Final = (
     "tests/service/functions/test_contracts.py",
     "tests/supervisor/test_kill.py",
     "tests/supervisor/test_leaks.py",
+    "tests/supervisor/test_renewal.py",
     "tests/system/test_bounds_time.py",
 )
 

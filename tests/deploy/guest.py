@@ -291,7 +291,7 @@ def settings_are_checked() -> None:
 
 
 def network_where_it_is_asked_for() -> None:
-    """A setting that has a host asked gives the unit the machine's network. Another port moves it."""
+    """A setting that has a host asked gives the unit the network of the machine; another port moves it."""
     with SETTINGS.open("a") as file:
         file.write("LARS_FALLBACK_PROVIDER=together\n")
     deploy("--port", str(PORT + 3))

@@ -60,8 +60,12 @@ class Process:
 
     @property
     def descriptors(self) -> int:
-        """How many it has open."""
-        return len(os.listdir(_PROC / str(self.pid) / "fd"))
+        """How many it has open, but for those of the control database: a front has one to four connections
+        to it, as many as it has needed at once."""
+        names = (
+            _link(_PROC / str(self.pid) / "fd" / name) for name in os.listdir(_PROC / str(self.pid) / "fd")
+        )
+        return sum("/control.db" not in name for name in names)
 
     @property
     def memory(self) -> int:
@@ -80,6 +84,14 @@ class Process:
         """SIGKILL."""
         assert self.lives, f"process {self.pid} is gone already"
         os.kill(self.pid, signal.SIGKILL)
+
+
+def _link(path: Path) -> str:
+    """Where a descriptor leads; "" when it is closed meanwhile."""
+    try:
+        return str(path.readlink())
+    except FileNotFoundError:
+        return ""
 
 
 def process(pid: int) -> Process:

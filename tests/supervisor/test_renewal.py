@@ -61,6 +61,7 @@ async def test_everything_is_replaced_under_load_without_a_failed_request(tmp_pa
             wait_until,
             lambda: service.events("renewal_ends") and tally.answers.total() > 2000,
             "all is replaced",
+            40.0,
         )
         tally.over = True
         written, _ = await others
