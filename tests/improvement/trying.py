@@ -34,7 +34,7 @@ from tests.service.control.made import BY
 from tests.support import default_spec
 
 NAME = "f"
-SETTINGS = {"LARS_MAX_EXEC_MS": "800", "LARS_MEMORY": "128m"}
+SETTINGS = {"LARS_MAX_EXEC_MS": "1500", "LARS_MEMORY": "128m"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Trials:
         return (await self.control.functions.load(spec, source, signature, BY)).function
 
     async def record(
-        self, text: str, arguments: Iterable[Any], seconds: float = 0.8
+        self, text: str, arguments: Iterable[Any], seconds: float = 1.5
     ) -> tuple[RecordedCall, ...]:
         """Calls of this text with these JSON objects, as its contract's worker answers them."""
         function = await self.load(text)

@@ -145,7 +145,8 @@ def served(service: Service, path: str) -> None:
 
 def hung_fronts(service: Service, manager: Manager) -> None:
     """One that hangs is replaced while the service lives; when all do, nobody says that it does."""
-    wait_until(lambda: len(service.fronts) == 2, "both fronts")
+    both = f"STATUS=serving at {service.url}: 2 of 2"
+    wait_until(lambda: any(message.startswith(both) for _, message in manager.heard), "both fronts")
     one, other = service.fronts
     began = time.monotonic()
     os.kill(one.pid, signal.SIGSTOP)
