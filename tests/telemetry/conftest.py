@@ -34,7 +34,7 @@ class Watched:
     client: httpx.Client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """For tests that leave it in order."""
     with Collector() as collector:
