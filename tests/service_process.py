@@ -114,10 +114,14 @@ def descendants(pid: int) -> set[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
     todo = [pid]
     while todo:
-        parent = todo.pop()
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+        tasks = Path(f"/proc/{todo.pop()}/task")
+        try:
+            names = os.listdir(tasks)
+        except OSError:  # it has ended meanwhile
+            continue
+        for name in names:
             try:
-                children = [int(child) for child in task.read_text().split()]
+                children = [int(child) for child in (tasks / name / "children").read_text().split()]
             except OSError:
                 continue
             found |= {(child, started) for child in children if (started := _started(child))}
