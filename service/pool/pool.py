@@ -185,6 +185,8 @@ class Pool:
         """A worker that is the caller's from now on. Raises as ``run`` does."""
         if self._closed:
             raise NotReady
+        if deadline <= time.monotonic():  # an idle worker could still be quicker than the clock of its job
+            raise QueueTimeout(retry_after=self._retry_after())
         worker = self._handout.take(principal)
         if worker is not None:
             self._refill()

@@ -168,6 +168,20 @@ async def test_a_job_whose_deadline_has_passed_does_not_wait(stage: Stage) -> No
         await stage.run(timeout=-1)
 
 
+async def test_a_job_whose_deadline_has_passed_takes_no_idle_worker(stage: Stage) -> None:
+    """A worker may be quicker than the clock, and the result would come after the caller's time."""
+    stage.set(1, 1, 5)
+    zygote = await stage.add_proven()
+    await stage.asked(zygote, 2)
+    worker = zygote.bear()
+    await until(lambda: stage.figures("idle") == (1,), "it is idle")
+    with pytest.raises(QueueTimeout):
+        await stage.run(timeout=-1)
+    run = stage.run()
+    await worker.answer()
+    assert (await run).result == b"42"
+
+
 async def test_time_in_the_queue_counts_against_the_deadline(stage: Stage) -> None:
     stage.set(0, 1, 5)
     zygote = await stage.add_proven()
