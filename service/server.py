@@ -13,6 +13,7 @@ import asyncio
 import select
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import Final, cast
@@ -21,9 +22,11 @@ import structlog
 import uvicorn
 from structlog.typing import FilteringBoundLogger
 
+from service.acceptor import Acceptor
 from service.http.connections import Connections
 from service.http.leaving import LeavingProtocol
 from service.state import ServiceState
+from service.telemetry.catalog import ACCEPTING
 
 LAST_ANSWERS: Final = 1.0  # seconds to tell the callers who were cut off
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -54,6 +57,7 @@ class Server(uvicorn.Server):
         self._silence = _SILENCE_OF_END
         self._cut: asyncio.TimerHandle | None = None
         self._last = 0.0
+        self._acceptors: list[Acceptor] = []
 
     # -- what it is told ---------------------------------------------------------------------------------
 
@@ -83,6 +87,18 @@ class Server(uvicorn.Server):
 
     # -- what uvicorn calls ------------------------------------------------------------------------------
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve who comes on these: by uvicorn's own means, which cost less, where nobody shares them."""
+        ACCEPTING.set(1.0)
+        if self._state.settings.fronts == 1:
+            await super().startup(sockets)
+            return
+        await self.lifespan.startup()
+        self.servers = []
+        crowded = self._everyone.crowded
+        self._acceptors = [Acceptor(listener, self._protocol, crowded) for listener in sockets or ()]
+        self.started = True
+
     async def main_loop(self) -> None:
         """Until it is told to end."""
         while not self._told.is_set():
@@ -98,8 +114,12 @@ class Server(uvicorn.Server):
                 await self._take_queue(listener)
         for server in self.servers:
             server.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for listener in sockets or ():
             listener.close()
+        for acceptor in self._acceptors:
+            await acceptor.settle()
         _log.info("front_leaves", connections=len(self.server_state.connections))
         await self._see_off()
         if self._cut is not None:
@@ -115,7 +135,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
         self._everyone.leaving = True
         for connection in self._connections():
+            if self._state.phase.draining:
+                connection.hear()
             connection.leave()
+        ACCEPTING.set(0.0)
         self._state.streams.close()
         self._last = loop.time() + self._patience + LAST_ANSWERS
         self._cut = loop.call_later(self._patience, self._cut_off)
@@ -125,7 +148,7 @@ class Server(uvicorn.Server):
         self._state.cut_off()
 
     async def _take_queue(self, listener: socket.socket) -> None:
-        """Until nobody is in it. The event loop accepts whoever is."""
+        """Until nobody is in it. The event loop takes whoever is."""
         loop = asyncio.get_running_loop()
         if not self._local:
             await asyncio.sleep(_HANDSHAKES)
@@ -155,6 +178,10 @@ class Server(uvicorn.Server):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=LAST_ANSWERS)
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind = cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class)
+        return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def _connections(self) -> list[LeavingProtocol]:
         return cast("list[LeavingProtocol]", list(self.server_state.connections))

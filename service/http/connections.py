@@ -7,10 +7,12 @@ from collections import OrderedDict
 from typing import Protocol
 
 from service.http.limits import Limits
-from service.telemetry.catalog import ACCEPTED, CONNECTIONS, EVICTED, REFUSED
+from service.telemetry.board import lowest_of_others
+from service.telemetry.catalog import ACCEPTED, ACCEPTING, CONNECTIONS, EVICTED, REFUSED
 
 _SPARE = 64  # connections above the limit while they are told of it
 _LONGEST_TICK = 1.0  # seconds
+_UNEVEN = 8  # another front has clearly fewer when this part of its own, and one more, are missing
 
 
 class Connection(Protocol):
@@ -59,6 +61,11 @@ class Connections:
         ACCEPTED.add()
         CONNECTIONS.set(len(self._open))
         return True
+
+    def crowded(self, coming: int) -> bool:
+        """Whether another front has clearly fewer than this one with so many that are about to be open."""
+        lowest = lowest_of_others(CONNECTIONS, ACCEPTING)
+        return lowest is not None and len(self._open) + coming > lowest + lowest // _UNEVEN
 
     def forget(self, connection: Connection) -> None:
         """It is closed."""

@@ -48,7 +48,9 @@ PLANNER: tuple[Setting, ...] = (
     Setting(
         "LARS_DEFAULT_PROVIDER",
         Computed(
-            "the first of openai, anthropic and together that has a key, else builtin", _default_provider
+            "openai if LARS_LLM_BASE_URL is set, else the first of openai, anthropic, together with a key, "
+            "else builtin",
+            _default_provider,
         ),
         "",
         "Which language model is asked. builtin asks none: rules plan requests, and nothing generates code.",

@@ -19,6 +19,7 @@ import hashlib
 import mmap
 import os
 import struct
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +29,7 @@ from service.telemetry.families import CELLS, Family, Gauge, Histogram
 
 SUPERVISOR: Final = 0
 _CELL: Final = 8
+_LOOK_AGAIN: Final = 1.0  # seconds
 _LINE: Final = 8  # cells of a cache line: two processes never write to the same one
 _HEADER: Final = _LINE
 _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
@@ -86,6 +88,8 @@ class Board:
         own = self._own_part(self.number)
         _clear_gauges(own)
         CELLS.own = own
+        self._others: list[int] = []
+        self._looked = -_LOOK_AGAIN
 
     def columns(self) -> Iterator[Column]:
         """Those that were ever used, as they are now."""
@@ -94,6 +98,20 @@ class Board:
             lives = self._lives(number)
             if lives or any(cells):
                 yield Column("supervisor" if number == SUPERVISOR else f"front-{number}", cells, lives)
+
+    def lowest_of_others(self, gauge: Gauge, where: Gauge) -> float | None:
+        """Of this gauge in the other fronts in which ``where`` is not 0, and which live, or did a second ago;
+        None where there is none."""
+        now = time.monotonic()
+        if now > self._looked + _LOOK_AGAIN:
+            self._looked = now
+            fronts = range(SUPERVISOR + 1, self._columns)
+            self._others = [n for n in fronts if n != self.number and self._lives(n)]
+        (at,), (chosen,) = gauge.at.values(), where.at.values()
+        columns = (_HEADER + number * _STRIDE for number in self._others)
+        return min(
+            (self._cells[first + at] for first in columns if self._cells[first + chosen]), default=None
+        )
 
     def _own_part(self, number: int) -> memoryview[float]:
         first = _HEADER + number * _STRIDE
@@ -132,6 +150,11 @@ def columns() -> list[Column]:
     if _joined.board is None:
         return [Column("front-1", list(CELLS.own), True)]
     return list(_joined.board.columns())
+
+
+def lowest_of_others(gauge: Gauge, where: Gauge) -> float | None:
+    """``Board.lowest_of_others``; None for a process that has joined no others."""
+    return None if _joined.board is None else _joined.board.lowest_of_others(gauge, where)
 
 
 def total(family: Family, columns: Sequence[Column]) -> Mapping[tuple[str, ...], list[float]]:

@@ -56,6 +56,7 @@ LIMITED: Final = Counter(
 )
 
 # Connections.
+ACCEPTING: Final = Gauge("lars_fronts_accepting", "Fronts that take new connections.", _NOTHING)
 CONNECTIONS: Final = Gauge("lars_connections_open", "Connections that are open.", _NOTHING)
 ACCEPTED: Final = Counter("lars_connections_accepted", "Connections that were let in.", _NOTHING)
 REFUSED: Final = Counter(

@@ -35,7 +35,9 @@ class Cells:
 
 
 CELLS: Final = Cells()
-_FEW: Final = 64  # cells
+_FEW: Final = (
+    128  # cells: one that is not told before it has been counted cannot be seen to rise for the first time
+)
 
 
 class Family:

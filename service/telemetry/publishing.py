@@ -4,6 +4,7 @@ asked."""
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 import anyio.to_thread
@@ -34,7 +35,8 @@ class Publisher:
         """Again and again."""
         while True:
             publish(self._state)
-            await anyio.to_thread.run_sync(self._process.tell)
+            with suppress(OSError, RuntimeError):  # no descriptor, or no thread, for a moment
+                await anyio.to_thread.run_sync(self._process.tell)
             await asyncio.sleep(_PAUSE)
 
 

@@ -103,6 +103,28 @@ def test_what_the_dead_have_counted_stays() -> None:
             assert columns[1].cells[CPU.at[()]] == 4
 
 
+def test_the_lowest_of_others() -> None:
+    """Of those that live and are counted: not ours, not the supervisor's, not one whose other gauge is 0."""
+    descriptor = create_board(4)
+    with counting(descriptor) as first, counting(descriptor) as second, counting(descriptor) as third:
+        ours = Board(descriptor)
+        assert ours.lowest_of_others(ZYGOTES, MEMORY) is None
+        ZYGOTES.set(1)
+        MEMORY.set(1)
+        for process, value in ((first, 3), (second, 4)):
+            process.do(f"gauge {value}")
+        assert third.number == 3
+        assert lowest_soon(ours) == 3
+        first.kill()
+        assert lowest_soon(ours) == 4
+
+
+def lowest_soon(board: Board) -> float | None:
+    """When it has looked again who lives."""
+    board._looked = float("-inf")
+    return board.lowest_of_others(ZYGOTES, MEMORY)
+
+
 def test_a_column_for_each() -> None:
     """There are twice as many as fronts, and two; who finds none says so."""
     descriptor = create_board(1)
