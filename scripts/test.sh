@@ -12,7 +12,7 @@ cd "$root"
 unset PYTHONDONTWRITEBYTECODE
 if (($#)); then exec "$venv/bin/python" -m pytest "$@"; fi
 status=0
-"$venv/bin/python" -m pytest -n 3 --dist loadfile -m "not alone" || status=$?
+"$venv/bin/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone" || status=$?
 alone=$("$venv/bin/python" -m tests.alone)
 # shellcheck disable=SC2086 # one path on each line
 "$venv/bin/python" -m pytest -m alone $alone || status=$?

@@ -25,7 +25,26 @@ ALONE: Final = (
     "tests/supervisor/test_kill.py",
     "tests/supervisor/test_leaks.py",
     "tests/supervisor/test_renewal.py",
+    "tests/supervisor/test_sharing.py",
     "tests/system/test_bounds_time.py",
+    "tests/system/test_soak.py",
+)
+
+# Files of long tests, in whatever order these come: begun last, one of them would keep one process busy
+# while the others have nothing more to do.
+FIRST: Final = (
+    "tests/supervisor/",
+    "tests/test_venv_script.py",
+    "tests/system/test_system_api.py",
+    "tests/improvement/test_cycle",
+    "tests/rest/test_rest_processes.py",
+    "tests/access/",
+    "tests/planning/test_whole_service.py",
+    "tests/deploy/test_deploy.py",
+    "tests/test_scripts.py",
+    "tests/test_bench.py",
+    "tests/functions/test_function_persistence.py",
+    "tests/system/",
 )
 
 if __name__ == "__main__":

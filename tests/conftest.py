@@ -8,7 +8,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
-from tests.alone import ALONE
+from tests.alone import ALONE, FIRST
 from tests.functions.api import Api, functions_service, hash_of
 from tests.postgresql import Server, binaries, postgresql
 
@@ -26,10 +26,11 @@ _ALLOWED = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what must run alone."""
+    """Mark what must run alone; begin with what takes long."""
     for item in items:
         if item.nodeid.startswith(ALONE):
             item.add_marker("alone")
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
 
 
 @pytest.fixture

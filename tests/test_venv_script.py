@@ -167,11 +167,11 @@ def test_first_start_installs_and_second_only_starts(checkout: Checkout, tmp_pat
 
 def test_interrupted_and_outdated_set_ups_start_from_nothing(checkout: Checkout) -> None:
     """No stamp, or a stamp of another lock: what is there is removed, half-installed packages with it."""
-    assert checkout.start().returncode == 0
-    left_over = next(checkout.venv.glob("lib/python3*/site-packages")) / "left_over.py"
-
+    left_over = checkout.venv / "lib" / "left_over.py"
+    for directory in (left_over.parent, checkout.venv / ".lars"):
+        directory.mkdir(parents=True)
+    (checkout.venv / "pyvenv.cfg").touch()
     left_over.touch()
-    (checkout.venv / ".lars" / "runtime").unlink()
     again = checkout.start()
     assert (again.returncode, again.stderr.count("setting up"), left_over.exists()) == (0, 1, False)
 
@@ -215,7 +215,6 @@ def test_wrong_hash_is_refused(checkout: Checkout) -> None:
     """A package that is not the pinned one is not installed, and what was whole before no longer counts."""
     assert checkout.start().returncode == 0
     lock = checkout.root / "requirements.lock"
-    right = lock.read_text()
     lock.write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
     outcome = checkout.start()
     assert outcome.returncode == 1
@@ -225,8 +224,6 @@ def test_wrong_hash_is_refused(checkout: Checkout) -> None:
         " see to that, then run this again."
     )
     assert checkout.stamps() == set()
-    lock.write_text(right)
-    assert checkout.start().stderr.count("setting up") == 1
 
 
 def test_foreign_directory_is_left_alone(checkout: Checkout) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox_runtime.oom import FirstToGo, OomKills, oom_kills
+from sandbox_runtime.oom import OomKills, oom_kills
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = "low 0\nhigh 3\nmax 12\noom 4\noom_kill {}\noom_group_kill 9\n"
@@ -55,7 +55,7 @@ def test_where_nobody_counts() -> None:
 
 
 FORKING = """
-import json, os
+import json, os, sys
 from sandbox_runtime.oom import FirstToGo
 
 def score():
@@ -70,7 +70,7 @@ def of_a_child():
     return int(os.read(reader, 16))
 
 seen = [score()]
-first = FirstToGo(os.open("/proc", os.O_PATH | os.O_DIRECTORY))
+first = FirstToGo(os.open(sys.argv[1], os.O_PATH | os.O_DIRECTORY))
 seen += [score(), of_a_child()]
 first.begin()
 seen += [of_a_child()]
@@ -80,18 +80,18 @@ print(json.dumps(seen))
 """
 
 
+def scores(proc: Path) -> list[int]:
+    """Of a process of its own and its children, with this in the place of /proc: its own; its own and a
+    child's before; a child's between; its own and a child's after."""
+    command = [sys.executable, "-c", FORKING, str(proc)]
+    return list(json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout))
+
+
 def test_what_is_forked_between_goes_first() -> None:
-    """In a process of its own, whose score it is."""
-    outcome = subprocess.run([sys.executable, "-c", FORKING], cwd=ROOT, capture_output=True, check=True)
-    own, *seen = json.loads(outcome.stdout)
+    own, *seen = scores(Path("/proc"))
     assert seen == [own, own, min(own + 200, 1000), own, own]
 
 
 def test_where_there_is_no_such_file_all_are_alike(tmp_path: Path) -> None:
-    directory = os.open(tmp_path, os.O_PATH | os.O_DIRECTORY)
-    try:
-        first = FirstToGo(directory)
-        first.begin()
-        first.end()
-    finally:
-        os.close(directory)
+    own, *seen = scores(tmp_path)
+    assert seen == [own] * 5
