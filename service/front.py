@@ -110,11 +110,21 @@ def main() -> None:
     sockets = socket.socket(fileno=listener), socket.socket(fileno=control)
     if sockets[1].recv(len(MAY_SERVE)) != MAY_SERVE:
         return  # the supervisor has ended before there was anything to serve
+    if _has_ended(sockets[1]):
+        return  # and before the kernel was told that this process is to end with it
     secret = take(secrets)
     settings = Settings.from_env({**os.environ, **secret})
     configure_logging(settings)
     with _tracing(settings, secret), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, Inherited(*sockets, counters, bulletin)))
+
+
+def _has_ended(control: socket.socket) -> bool:
+    """Whether its other end is closed, and nothing is left to read: nobody says more before our hello."""
+    try:
+        return control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
 
 
 @contextmanager

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import orjson
+import structlog
+from structlog.typing import FilteringBoundLogger
 
 from sandbox_runtime.domain import WORKER_KINDS
 from sandbox_runtime.layers import states_from_json
@@ -19,6 +22,8 @@ from service.pool.channel import Channel
 from service.state import ServiceState
 from service.supervisor.guest import MESSAGE_BYTES
 
+_DESCRIPTORS: Final = {"zygote": len(WORKER_KINDS), "planner": 1}
+_log: FilteringBoundLogger = structlog.get_logger(__name__)
 _NO_ORDERS: Final[Mapping[str, Callable[[], None]]] = MappingProxyType({})
 
 
@@ -75,11 +80,19 @@ class Introduction:
         if not message:
             self._end()
             return
-        body = orjson.loads(message)
+        self._take(orjson.loads(message), descriptors)
+
+    def _take(self, body: dict[str, Any], descriptors: list[int]) -> None:
         if body["t"] == "ping":
             self._say({"t": "alive"})
         elif body["t"] in self._orders:
             self._orders[body["t"]]()
+        elif len(descriptors) != _DESCRIPTORS.get(body["t"], 0):
+            # This process has reached its limit of open files (unix(7), MSG_CTRUNC): another serves better.
+            for descriptor in descriptors:
+                os.close(descriptor)
+            _log.error("introduction_lost", of=body["t"], remedy="raise ulimit -n")
+            self._end()
         elif body["t"] == "zygote":
             self._meet(body, [socket.socket(fileno=descriptor) for descriptor in descriptors])
         elif body["t"] == "retire":
@@ -107,5 +120,7 @@ class Introduction:
         sandbox.modules = tuple(modules) if isinstance(modules, list) else ()
         identity = body["id"]
         for kind, pool, end in zip(WORKER_KINDS, pools, ends, strict=True):
-            pool.add(Channel(end, pool, identity=identity if isinstance(identity, int) else 0, kind=kind))
+            channel = Channel(end, pool, identity=identity if isinstance(identity, int) else 0, kind=kind)
+            channel.proven_elsewhere = body["proved"] is True
+            pool.add(channel)
         state.pool.prove_all()

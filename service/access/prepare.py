@@ -46,7 +46,12 @@ class Preparation:
         if code != 0:
             reason = complaint.decode("utf-8", "replace").strip()
             raise ControlRefused(reason.removeprefix("lars: ") or f"the child ended with exit code {code}")
-        return Prepared(**orjson.loads(said))
+        try:
+            return Prepared(**orjson.loads(said))
+        except (TypeError, ValueError) as error:
+            raise ControlRefused(
+                f"the child that sees to it is of another version than this process; restart it ({error})"
+            ) from error
 
     def close(self) -> None:
         """End it and wait for that: what it had begun is a transaction, or a file that the next one takes."""

@@ -16,6 +16,7 @@ from service.turning_away import hear
 
 # Whose address a peer on a socket of a path has: it is a process of this machine, as one on loopback is.
 OF_A_PATH = ("127.0.0.1", 0)
+_SAID_AGAIN = 1.0  # seconds
 
 
 class LeavingProtocol(BoundedProtocol):
@@ -29,9 +30,9 @@ class LeavingProtocol(BoundedProtocol):
         self._last: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if self.everyone.leaving:
-            hear(transport.get_extra_info("socket"))
         super().connection_made(transport)
+        if self.everyone.leaving:
+            self.hear()
         if self.client is None and transport.get_extra_info("socket").family == socket.AF_UNIX:
             self.client = OF_A_PATH
 
@@ -40,12 +41,20 @@ class LeavingProtocol(BoundedProtocol):
         if self.everyone.leaving:
             self.leave()
 
+    def hear(self) -> None:
+        """What its peer says, although the listener it is of turns callers away (``turning_away``). What was
+        dropped until now is said again: RFC 6298, after a round trip and 200 ms or more."""
+        hear(self.transport.get_extra_info("socket"))
+        if not self._used:
+            self._since += _SAID_AGAIN
+
     def leave(self) -> None:
         """The latest request that has come is the last."""
         former, self._last = self._last, cast("RequestResponseCycle | None", self.cycle)
         if former is not None and not former.response_started:
             former.keep_alive = True  # another came behind it before anybody was told
-        if self._last is not None:
+        # One whose head is on its way has said otherwise: the next request on the connection is told.
+        if self._last is not None and not self._last.response_started:
             self._last.keep_alive = False
 
     def end_silence(self, now: float, seconds: float) -> None:

@@ -39,6 +39,8 @@ class Channel:
         self.closed = False
         self.proof_begun = False
         self.proven = False
+        self.proven_elsewhere = False  # to another front: what this one lacks now is room
+        self.failed_proofs = 0
         self._failed: set[int] = set()  # serials that have said so and whose exit has not been heard of
         self._listener = listener
         self._loop = asyncio.get_running_loop()

@@ -230,7 +230,8 @@ class Pool:
             self._handout.offer(channel, worker)
 
     def on_failed(self, channel: Channel, message: wire.Failed) -> None:
-        if message.step in (wire.FORK, wire.STARVED) and (channel.proven or not self._prove_first):
+        known = channel.proven or channel.proven_elsewhere or not self._prove_first
+        if message.step in (wire.FORK, wire.STARVED) and known:
             # Others use up the numbers of processes, or the memory. It is of use again when they end.
             channel.start_failures -= 1
             log.warning("worker_starved", step=message.step, reason=message.message)
@@ -311,6 +312,11 @@ class Pool:
         # Not as "stderr", which the log withholds: this program is ours.
         said = outcome.stderr.text
         log.error("worker_proof_failed", verdict=outcome.verdict, detail=outcome.detail, said=said)
+        channel.failed_proofs += 1
+        if channel.proven_elsewhere and channel.failed_proofs < _MAX_START_FAILURES:
+            channel.proof_begun = False
+            self._loop.call_later(_HUNGRY_SECONDS, self.prove_all)
+            return
         channel.close()
         self.on_broken(channel.identity)
 

@@ -23,13 +23,16 @@ _PING = orjson.dumps({"t": "ping"})
 
 class Front(Guest):
     """One front process. ``handed``: descriptors that it gets beside the listener and its channel to us.
-    ``unanswered``: pings since it was heard. ``leaving``: another has its place, and it ends by itself.
+    ``unanswered``: pings since it was heard. ``overdue``: it has not said hello in time. ``proved``: a
+    program has run for it. ``leaving``: another has its place, and it ends by itself.
     OSError when it cannot be started."""
 
     def __init__(self, listener: socket.socket, environ: Mapping[str, str], handed: Sequence[int]) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         super().__init__(ours)
         self.unanswered = 0
+        self.overdue = False
+        self.proved = False
         self.leaving = False
         try:
             with theirs:

@@ -17,17 +17,18 @@ import structlog
 from service.supervisor.front import Front
 from service.supervisor.loop import Loop
 from service.supervisor.planner_keeper import PlannerKeeper
-from service.supervisor.restarts import Restarts
+from service.supervisor.restarts import LONGEST_WAIT, Restarts
 from service.supervisor.zygote_entries import Then
 from service.supervisor.zygotes import Zygotes
 from service.telemetry.catalog import RESTARTS
 
 log = structlog.get_logger(__name__)
 PING_SECONDS = 2.0
+LAUNCH_SECONDS = 30.0  # from when it may serve to its hello, on a machine that may be busy
 # One that is stopped, or whose loop hangs, keeps callers waiting: it is ended after some ten seconds, long
 # after anything that it may do in one go.
 _MOST_UNANSWERED = 5
-_PROOF_SECONDS = 30.0
+_MEET_AGAIN = 1.0  # seconds
 _LAST_WORDS = 3.0  # seconds for a front to answer and log what it cut off when the time was up
 
 
@@ -99,18 +100,23 @@ class Fronts:
             then(str(error))
             return
         self._heirs[front.pid] = _Heir(former, then)
-        self._loop.after(_PROOF_SECONDS, partial(self._unproved, front))
+        self._loop.after(LAUNCH_SECONDS, partial(self._unproved, front))
 
     def let_serve(self) -> None:
         """Those that were started, and those that will be."""
         self._may_serve = True
         for front in self._fronts.values():
-            _let_serve(front)
+            self._let_one_serve(front)
 
     @property
     def serving(self) -> list[Front]:
         """Those that take new callers."""
         return [front for front in self._fronts.values() if front.said_hello and not front.leaving]
+
+    @property
+    def proved(self) -> int:
+        """How many of them have had a program run."""
+        return sum(front.proved for front in self.serving)
 
     @property
     def present(self) -> list[Front]:
@@ -187,8 +193,18 @@ class Fronts:
         self._fronts[front.pid] = front
         self._loop.watch(front.control, partial(self._hear, front))
         if self._may_serve:
-            _let_serve(front)
+            self._let_one_serve(front)
         return front
+
+    def _let_one_serve(self, front: Front) -> None:
+        with contextlib.suppress(OSError):  # it is dying, which SIGCHLD reports
+            front.let_serve()
+        self._loop.after(LAUNCH_SECONDS, partial(self._too_slow, front))
+
+    def _too_slow(self, front: Front) -> None:
+        if self._fronts.get(front.pid) is front and not front.said_hello:
+            front.overdue = True
+            front.signal(signal.SIGKILL)
 
     def _replace(self, front: Front, code: int) -> None:
         heir = self._heirs.pop(front.pid, None)
@@ -204,12 +220,16 @@ class Fronts:
             RESTARTS.add("front", "died")
             log.error("front_died", pid=front.pid, exit_code=code, restart_in=delay)
             self._loop.after(delay, self.start)
+        elif front.overdue:
+            self._failed(f"it did not say hello within {LAUNCH_SECONDS:g} s")
         else:
             self._failed(f"it ended with exit code {code} before it said hello")
 
     def _failed(self, why: str) -> None:
         RESTARTS.add("front", "could_not_start")
         delay = self._restarts.could_not_start()
+        if delay is None and self.serving:
+            delay = LONGEST_WAIT  # those that serve lack nothing of what this one does
         log.error("front_could_not_start", reason=why, restart_in=delay)
         if delay is None:
             self._listener.on_hopeless("the HTTP front could not start; its last lines above say why")
@@ -231,14 +251,18 @@ class Fronts:
                 self._introduce(front, known)
             self._introduce_planner(front)
         elif kind == "proven":
+            front.proved = True
             self._listener.on_proved(identity)
             self._take_place(front)
         elif kind == "broken":
             self._listener.on_broken(identity)
 
     def _introduce(self, front: Front, identity: int) -> None:
+        if identity not in self._zygotes.usable() or front.pid not in self._fronts:
+            return
         try:
-            front.meet(self._zygotes, identity)
+            if not front.meet(self._zygotes, identity):
+                self._loop.after(_MEET_AGAIN, partial(self._introduce, front, identity))
         except OSError:
             _end_deaf(front)
 
@@ -284,11 +308,6 @@ class Fronts:
     def _kill(self) -> None:
         for front in self._fronts.values():
             front.signal(signal.SIGKILL)
-
-
-def _let_serve(front: Front) -> None:
-    with contextlib.suppress(OSError):  # it is dying, which SIGCHLD reports
-        front.let_serve()
 
 
 def _end_deaf(front: Front) -> None:

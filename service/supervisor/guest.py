@@ -1,7 +1,7 @@
 """Whoever has the zygotes' workers run something, and our end of the channel to it.
 
 us → front    serve, once: until then it has imported what it needs, and waits
-us → guest    zygote {id, layers, modules} + one descriptor per kind of worker     retire {id}
+us → guest    zygote {id, layers, modules, proved} + one descriptor per kind of worker     retire {id}
               planner {ready, why, layers} + one descriptor
               ping     drain     leave     cut                 to fronts alone: service/server.py
 guest → us    hello      proven {id}      broken {id}      alive
@@ -10,6 +10,7 @@ guest → us    hello      proven {id}      broken {id}      alive
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 
 import orjson
@@ -20,6 +21,7 @@ from service.supervisor.zygotes import Zygotes
 
 MESSAGE_BYTES = 64 * 1024
 MAY_SERVE = b"serve"
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Guest:
@@ -39,21 +41,25 @@ class Guest:
         body = orjson.loads(message) if message else None
         return body if isinstance(body, dict) else None
 
-    def meet(self, zygotes: Zygotes, identity: int) -> None:
-        """Hand it a channel to a zygote for each kind of worker. OSError when it is gone or does not read."""
+    def meet(self, zygotes: Zygotes, identity: int) -> bool:
+        """Hand it a channel to a zygote for each kind of worker. False when there are no descriptors for that
+        just now. OSError when it is gone or does not read."""
         hello = zygotes.hello(identity)
         with contextlib.ExitStack() as channels:
             try:
                 ends = [channels.enter_context(zygotes.introduce(identity)) for _ in WORKER_KINDS]
-            except OSError:
-                return  # the zygote is dying; its successor is introduced when it stands
+            except OSError as error:
+                # Else the zygote is dying; its successor is introduced when it stands.
+                return error.errno not in _SHORT
             body = {
                 "t": "zygote",
                 "id": identity,
                 "layers": [state.as_json() for state in hello.layers],
                 "modules": list(hello.modules),
+                "proved": zygotes.has_proved(identity),
             }
             socket.send_fds(self.control, [orjson.dumps(body)], [end.fileno() for end in ends])
+        return True
 
     def meet_planner(self, standing: Standing, end: socket.socket) -> None:
         """Hand it the end of a line to the planner. OSError when it is gone or does not read."""

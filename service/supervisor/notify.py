@@ -24,10 +24,10 @@ class Notifier:
         self._socket: socket.socket | None = None
         self._failed = False
 
-    def tell(self, *lines: str) -> None:
-        """Send these as one message. What cannot be sent is logged once: nothing depends on it."""
+    def tell(self, *lines: str) -> bool:
+        """Send these as one message. False for what cannot be sent just now, which is logged once."""
         if not self._address:
-            return
+            return True
         try:
             if self._socket is None:
                 self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -37,6 +37,8 @@ class Notifier:
             if not self._failed:
                 _log.warning("service_manager_not_told", socket=self._address, reason=str(error))
             self._failed = True
+            return False
+        return True
 
     def close(self) -> None:
         """Nothing more is told."""

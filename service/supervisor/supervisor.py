@@ -71,7 +71,8 @@ class Plan:
 
 
 class Supervisor:
-    """All children. ``on_ready`` is called once, when the first front has run a program."""
+    """All children. ``on_ready`` is called once, when every front has run a program: the connections of
+    whoever comes at once are shared by all."""
 
     def __init__(self, plan: Plan, on_ready: Callable[[Hello], None]) -> None:
         self._plan = plan
@@ -149,7 +150,7 @@ class Supervisor:
         """A front has run a program in a worker of this zygote."""
         self._zygotes.proved(identity)
         usable = self._zygotes.usable()
-        if self._on_ready is not None and usable:
+        if self._on_ready is not None and usable and self._fronts.proved >= self._plan.fronts:
             ready, self._on_ready = self._on_ready, None
             ready(self._zygotes.hello(usable[0]))
             self._report.ready()
@@ -179,7 +180,8 @@ class Supervisor:
             self._fronts.let_serve()
 
     def _tell_figures(self) -> None:
-        self._figures.tell()
+        with contextlib.suppress(OSError):  # no descriptor for a moment: the next look will do
+            self._figures.tell()
         self._loop.after(_FIGURES_SECONDS, self._tell_figures)
 
     # -- signals and the end -----------------------------------------------------------------------------

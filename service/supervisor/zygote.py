@@ -100,7 +100,11 @@ class Zygote:
             self._room = spec.quarters.room()
         except OSError as error:
             raise ZygoteFailed(f"no cgroup can be made for a zygote: {error}") from error
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            self._quarters.clear(self._room)
+            raise ZygoteFailed(f"no channel to a zygote can be made: {error}") from error
         self.control.settimeout(LAUNCH_SECONDS)
         try:
             with theirs:
@@ -135,10 +139,7 @@ class Zygote:
             return None
         if body.get("t") != "hello":
             raise ZygoteFailed(str(body.get("message", body)))
-        modules = body["modules"]
-        if not isinstance(modules, list):
-            raise ZygoteFailed("hello without modules")
-        return Hello(states_from_json(body["layers"]), tuple(modules))
+        return _hello(body)
 
     def hello(self) -> Hello:
         """``advance`` to its hello. Blocks."""
@@ -202,10 +203,26 @@ class Zygote:
             raise ZygoteFailed(f"no word from the zygote: {error}") from error
         if not message:
             raise ZygoteFailed("the zygote ended before it was ready; its stderr says why")
-        body = orjson.loads(message)
+        try:
+            body = orjson.loads(message)
+        except ValueError as error:
+            raise ZygoteFailed(f"its message is no JSON: {error}") from error
         if not isinstance(body, dict):
             raise ZygoteFailed(f"unexpected message {body!r}")
         return body
+
+
+def _hello(body: dict[str, object]) -> Hello:
+    """ZygoteFailed for one that this program does not understand: the zygote runs what is on the disk now."""
+    try:
+        modules = body["modules"]
+        if not isinstance(modules, list):
+            raise TypeError("its modules are no list")
+        return Hello(states_from_json(body["layers"]), tuple(modules))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ZygoteFailed(
+            f"its hello is of another version than this process; restart it ({error!r})"
+        ) from error
 
 
 def _exec_python(control: socket.socket) -> subprocess.Popen[bytes]:

@@ -88,6 +88,10 @@ class Zygotes:
         """What a standing zygote said of itself."""
         return self._standing[identity].hello
 
+    def has_proved(self, identity: int) -> bool:
+        """Whether a program has run in a worker of it, for some front."""
+        return self._standing[identity].proved
+
     def introduce(self, identity: int) -> socket.socket:
         """A channel to it, for a front. OSError when it is gone."""
         return self._standing[identity].zygote.introduce()

@@ -146,6 +146,7 @@ def test_each_provider(tmp_path: Path, name: str) -> None:
         if name == "openai":
             os.kill(up.planner(), signal.SIGKILL)
         assert up.client.post("/projects/1/close").headers["X-Plan-Source"] == "cache"
+        wait_until(lambda: planners(up.service) == (2 if name == "openai" else 1), "a planner", 40)
         assert up.generate().json()["result"] == [2, 3, 5]
         received = up.provider.requests
         models = up.client.get("/metrics").text
@@ -154,6 +155,11 @@ def test_each_provider(tmp_path: Path, name: str) -> None:
     assert {request.headers["authorization"] for request in received} == {bearer}
     assert f'lars_model_calls_total{{model="{received[0].body["model"]}",outcome="ok"' in models
     assert KEY not in (up.service.log.read_text() + models)
+
+
+def planners(service: Service) -> int:
+    """How many have come to stand."""
+    return sum(line["event"] == "planner_ready" for line in service.log_lines())
 
 
 FAILURES: Mapping[str, tuple[int, tuple[Scripted, ...]]] = {

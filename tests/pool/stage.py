@@ -29,11 +29,13 @@ class Stage:
         self.pool.on_proven = self.proven.append
         self.pool.on_broken = self.broken.append
 
-    def add(self) -> PuppetZygote:
-        """One more zygote, which has not proved itself."""
+    def add(self, *, proven_elsewhere: bool = False) -> PuppetZygote:
+        """One more zygote, which has not proved itself to this pool."""
         zygote = PuppetZygote()
         self.zygotes.append(zygote)
-        self.pool.add(Channel(zygote.theirs, self.pool, identity=len(self.zygotes)))
+        channel = Channel(zygote.theirs, self.pool, identity=len(self.zygotes))
+        channel.proven_elsewhere = proven_elsewhere
+        self.pool.add(channel)
         return zygote
 
     async def add_proven(self) -> PuppetZygote:

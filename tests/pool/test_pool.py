@@ -294,6 +294,21 @@ async def test_a_proven_zygote_is_not_broken_because_its_neighbours_take_all(
     assert (stage.broken, zygote.let_go) == (([], False) if starved else ([1], True))
 
 
+async def test_a_zygote_that_serves_others_is_not_broken_because_they_take_all(stage: Stage) -> None:
+    """A front that meets it while there is no room must not have their programs ended with it."""
+    stage.set(1, 8, 5)
+    zygote = stage.add(proven_elsewhere=True)
+    await fail(stage, zygote, 6)
+    assert (stage.broken, zygote.let_go) == ([], False)
+    worker = zygote.bear()
+    await worker.program()
+    await worker.say(encode_json(Kind.DONE, Report("memory", 0)))
+    await until(lambda: zygote.hear() > 6, "it is to prove itself again")
+    await zygote.bear().answer()
+    await until(lambda: stage.proven == [1], "it has")
+    assert stage.broken == []
+
+
 async def test_failures_of_one_zygote_are_not_made_up_for_by_another(stage: Stage) -> None:
     stage.set(1, 8, 5)
     sick, well = stage.add(), stage.add()

@@ -160,3 +160,32 @@ def test_a_supervisor_with_nothing_to_do_uses_no_cpu(tmp_path: Path) -> None:
         for _ in range(100):
             assert service.answers()
         assert service.supervisor.cpu - before < 0.05
+
+
+# A front that begins while there is "hold" waits for "go", before its first line of ours.
+HOLDING = """
+import os, sys, time
+here = os.path.dirname(__file__)
+if "service.front" in sys.orig_argv and os.path.exists(f"{here}/hold"):
+    while not os.path.exists(f"{here}/go"):
+        time.sleep(0.01)
+"""
+
+
+def test_a_front_that_begins_as_its_supervisor_is_killed_serves_nobody(tmp_path: Path) -> None:
+    """The kernel ends it with its parent from when it has asked for that, and not before."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "sitecustomize.py").write_text(HOLDING)
+    with serving(tmp_path / "service", LARS_FRONTS="1", PYTHONPATH=str(other)) as service:
+        (former,) = service.fronts
+        (other / "hold").touch()
+        os.kill(former.pid, signal.SIGKILL)
+        wait_until(lambda: [front for front in service.fronts if front != former], "another begins")
+        (front,) = service.fronts
+        service.popen.kill()
+        service.popen.wait(20)
+        assert front.lives
+        (other / "go").touch()
+        wait_until(lambda: not front.lives, "it ends")
+        assert service.events("front_leaves") == []

@@ -1,20 +1,18 @@
-"""SIGHUP replaces every process but the supervisor while requests go on; what cannot be replaced stays."""
+"""SIGHUP replaces every process but the supervisor while requests go on."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import signal
-import sys
 import threading
 from pathlib import Path
 
 import httpx
 
 from tests.supervisor.asking import Tally, ask_on
-from tests.supervisor.serving import ROOT, Service, running, serving, wait_until
+from tests.supervisor.serving import Service, serving, wait_until
 
-BARE = (sys.executable, str(ROOT / "tests" / "supervisor" / "bare.py"))
 IN_SESSION = {"X-Session-ID": "one"}
 
 
@@ -75,44 +73,3 @@ async def test_everything_is_replaced_under_load_without_a_failed_request(tmp_pa
         assert service.events("front_died") == service.events("zygote_died") == []
         assert service.stop() == 0
     assert [(each.status_code, each.json()["result"]) for each in slow] == [(200, 1)]
-
-
-def test_a_front_that_cannot_be_replaced_stays(tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    with serving(tmp_path, LARS_FRONTS="2", LARS_ZYGOTES="1", PYTHONPATH=str(other)) as service:
-        fronts, zygotes = service.fronts, service.zygotes
-        (other / "uvicorn.py").write_text("raise SystemExit(9)\n")
-        service.popen.send_signal(signal.SIGHUP)
-        wait_until(lambda: service.events("renewal_failed"), "it fails")
-        (failed,) = service.events("renewal_failed")
-        assert (failed["not_replaced"], failed["reason"]) == (
-            "a front",
-            "it ended with exit code 9 before a program had run for it",
-        )
-        assert service.fronts == fronts
-        assert service.zygotes != zygotes
-        assert all(service.answers() for _ in range(8))
-        (other / "uvicorn.py").unlink()
-        service.popen.send_signal(signal.SIGHUP)
-        wait_until(lambda: service.events("renewal_ends"), "it succeeds")
-        wait_until(lambda: len(service.fronts) == 2, "the former ones have ended")
-        assert not set(service.fronts) & set(fronts)
-        assert service.events("front_could_not_start") == []
-
-
-def test_a_zygote_that_cannot_be_replaced_stays(tmp_path: Path) -> None:
-    link = tmp_path / "python"
-    link.symlink_to(getattr(sys, "_base_executable"))  # noqa: B009 - typeshed does not have it
-    command = (*BARE, "other python")
-    with running(command, tmp_path, FAKE_PYTHON=str(link), LARS_ZYGOTES="1", LARS_POOL_SIZE="2") as service:
-        service.wait_ready()
-        before = service.fronts, service.zygotes
-        link.unlink()
-        service.popen.send_signal(signal.SIGHUP)
-        wait_until(lambda: service.events("renewal_failed"), "it fails")
-        (failed,) = service.events("renewal_failed")
-        assert failed["not_replaced"] == "a zygote"
-        assert failed["reason"].startswith("the base Python cannot be run: [Errno 2] No such file")
-        assert (service.fronts, service.zygotes) == before
-        assert service.stop() == 0

@@ -19,6 +19,7 @@ from tests.supervisor.processes import children, tree
 from tests.supervisor.serving import ROOT, Service, running, serving, wait_until
 
 SERVE = (sys.executable, "-m", "service", "serve", "--port", "0")
+LATE_FRONT = (sys.executable, str(ROOT / "tests" / "supervisor" / "late_front.py"))
 BARE = (sys.executable, str(ROOT / "tests" / "supervisor" / "bare.py"))
 NO_SANDBOX = "lars: the sandbox could not start: "
 HELLO_AND_DEATH = """\
@@ -174,6 +175,23 @@ def test_a_front_that_cannot_start_is_tried_a_few_times_and_then_ends_the_servic
             0.4,
             None,
         ]
+        assert last_line(service) == "lars: the HTTP front could not start; its last lines above say why"
+
+
+def test_ready_is_when_every_front_serves_and_one_that_hangs_before_is_replaced(tmp_path: Path) -> None:
+    with running((*LATE_FRONT, "1", "8"), tmp_path, LARS_FRONTS="2") as service:
+        wait_until(lambda: service.events("front_could_not_start"), "it is noticed")
+        assert service.output == ""
+        (line,) = service.events("front_could_not_start")
+        assert line["reason"] == "it did not say hello within 8 s"
+        wait_until(lambda: "ready at" in service.output, "it is replaced")
+        assert len(service.fronts) == 2
+
+
+def test_fronts_that_all_hang_before_they_serve_end_the_service(tmp_path: Path) -> None:
+    with running((*LATE_FRONT, "5", "1"), tmp_path, LARS_FRONTS="1") as service:
+        assert service.popen.wait(30) == 1
+        assert len(service.events("front_could_not_start")) == 5
         assert last_line(service) == "lars: the HTTP front could not start; its last lines above say why"
 
 
