@@ -83,8 +83,8 @@ BAD = {
     "wrong": (fast("wrong", "if n == 7: return 1"), "differs"),
     "slower": (
         slow("slower")
-        .replace("range(20_000)", "range(60_000)")
-        .replace("+= n", "+= n / 3")
+        .replace("range(20_000)", "range(200_000)")
+        .replace("+= n", "+= n / 10")
         .replace("return total", "return round(total)"),
         "slower",
     ),
@@ -154,7 +154,7 @@ def test_one_that_fails_as_a_canary_is_rolled_back(cycles: Cycles) -> None:
 
 def test_one_that_is_slow_as_a_canary_is_rolled_back(cycles: Cycles) -> None:
     """By its p95."""
-    text = fast("drags", "for _ in range(100_000 if n > 100 else 0): n * n")
+    text = fast("drags", "for _ in range(1_000_000 if n > 100 else 0): n * n")
     cycles.serve("drags", slow("drags"), *RECORDED)
     run = cycles.improve("drags", text)
     assert run["status"] == "monitoring", run

@@ -93,3 +93,20 @@ def _by_itself(cycles: Cycles) -> None:
     run = cycles.until(own()[0]["run_id"])
     assert (run["started_by"], run["target"]["function_name"]) == ("service", "hangs")
     assert run["status"] == "refused", run
+
+
+def test_a_stream_ends_with_the_service(tmp_path: Path) -> None:
+    """Whole, at once, and without the last event: the client goes on elsewhere."""
+    model = Model()
+    with improving_service(tmp_path, model, {**USUAL, "LARS_DRAIN_SECONDS": "60"}) as cycles:
+        cycles.serve("hangs", slow("hangs"), *range(12))
+        model.scripts["hangs"] = [Trickles()]
+        run_id = cycles.start("hangs")["run_id"]
+        wait_until(lambda: stages(cycles.run(run_id)) == ["analyze", "identify"], "a question to the model")
+        with cycles.client.stream("GET", f"/self-improve/runs/{run_id}/events") as events:
+            told = []
+            for line in events.iter_lines():
+                told.append(line)
+                if told.count("event: step") == 2 and not line:
+                    os.kill(cycles.service.pid, signal.SIGTERM)
+    assert [line for line in told if line.startswith("event: ")] == ["event: step", "event: step"]

@@ -63,33 +63,39 @@ class Development:
         self._target = target
         self._function = target.ranked.function
         self._refused: set[str] = set()  # digests
+        self._latest: Evidence | None = None
 
     async def go(self) -> Chosen | None:
         """The candidate that is admitted; None when none is, and the run says so. PlannerFailed,
         RateLimited."""
         live = await self._live()
         repair: Repair | None = None
-        evidence: Evidence | None = None
         for number in range(1, self._logbook.run.order.max_candidates + 1):
             try:
                 draft = await self._write(number, live, repair)
             except PlannerFailed as error:
-                if evidence is None or error.code != _NO_TOKENS:
+                if self._latest is None or error.code != _NO_TOKENS:
                     raise
                 break  # what was tried decides
             if isinstance(draft, Repair):
                 repair = draft
                 continue
-            evidence = await self._test(number, draft)
+            evidence = self._latest = await self._test(number, draft)
             if evidence.verdict == "admitted":
                 return _chosen(number, draft, evidence, self._function)
             if evidence.verdict in _HOPELESS:
                 break
-            self._refused.add(draft.digest)
-            repair = Repair(draft.reply, evidence.problem or evidence.reason)
-        reason = "the model wrote nothing of use" if evidence is None else evidence.reason
-        await self._logbook.step("end", "refused", {"reason": reason}, status="refused", reason=reason)
+            repair = self._refuse(draft, evidence)
+        await self._give_up()
         return None
+
+    def _refuse(self, draft: Draft, evidence: Evidence) -> Repair:
+        self._refused.add(draft.digest)
+        return Repair(draft.reply, evidence.problem or evidence.reason)
+
+    async def _give_up(self) -> None:
+        reason = "the model wrote nothing of use" if self._latest is None else self._latest.reason
+        await self._logbook.step("end", "refused", {"reason": reason}, status="refused", reason=reason)
 
     async def _live(self) -> str:
         modules, function = self._workshop.functions.modules, self._function
