@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         environ = _environ(options)
         settings = Settings.from_env(environ)
-        if options.command == "serve":
+        if options.command == "serve" and not options.check:
             part_with_model_keys(environ, settings.default_provider)
         configure_logging(settings)
         _warn(environ)

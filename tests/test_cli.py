@@ -190,6 +190,17 @@ def test_bad_setting(command: list[str], settings: dict[str, str], words: list[s
     assert [word for word in words if word not in outcome.stderr] == []
 
 
+def test_check_of_the_settings() -> None:
+    """As they would be, and no more: nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        good = lars("serve", "--check", "--port", port)
+    assert (good.returncode, good.stdout, good.stderr) == (0, "", "")
+    bad = lars("serve", "--check", "--workers", "many")
+    assert bad.returncode == 1
+    assert "LARS_FRONTS='many'" in bad.stderr
+
+
 def test_busy_port() -> None:
     """Said before anything starts, with the remedy."""
     with socket.create_server(("127.0.0.1", 0)) as holder:

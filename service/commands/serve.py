@@ -44,12 +44,13 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--port", help="port to listen on, 0 lets the kernel choose (LARS_PORT)")
     parser.add_argument("--fd", help="serve the listening socket with this descriptor (LARS_FD)")
     parser.add_argument("--workers", dest="fronts", help="front processes (LARS_FRONTS)")
+    parser.add_argument("--check", action="store_true", help="say what is wrong with the settings, and end")
     finish(parser, call)
 
 
-def call(settings: Settings, environ: Environ, _options: argparse.Namespace) -> int:
+def call(settings: Settings, environ: Environ, options: argparse.Namespace) -> int:
     """As the command line says, which ``service.cli`` has made part of the settings."""
-    return run(settings, environ)
+    return 0 if options.check else run(settings, environ)
 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> int:
