@@ -8,7 +8,7 @@
 #   uninstall_docker [--purge]
 #       Removes the container, and with --purge its data and its image. Without any it does nothing.
 #
-# Needs $root (the checkout), die and say, as deploy.sh has them. The clients of language models are built in where
+# Needs $root (the checkout), die, say and value_in, as deploy.sh has them. The clients of language models are built in where
 # ENV_FILE has a key of one.
 
 docker_image=lars docker_container=lars docker_volume=lars-data
@@ -23,10 +23,12 @@ docker_find_engine() { # sets $docker_engine
 }
 
 # infra/compose.yaml says the same; a test compares the two.
-docker_set_options() { # sets $docker_options
-    local apparmor=unconfined
-    # Docker's own AppArmor profile denies mount. Ours, where it is loaded, is better than none.
-    if grep -q "^$docker_apparmor_profile " /sys/kernel/security/apparmor/profiles 2>/dev/null; then
+docker_set_options() { # docker_set_options ENV_FILE; sets $docker_options
+    local apparmor=${APPARMOR:-unconfined} stop=30 drain=''
+    [[ -z $1 ]] || drain=$(value_in "$1" LARS_DRAIN_SECONDS)
+    [[ ! $drain =~ ^[0-9]{1,6} ]] || stop=$((10#${BASH_REMATCH[0]} + 20 > stop ? 10#${BASH_REMATCH[0]} + 20 : stop))
+    # Docker's own AppArmor profile denies mount. Ours, where it is loaded, is better than none; only root can see.
+    if [[ -z ${APPARMOR-} ]] && grep -q "^$docker_apparmor_profile " /sys/kernel/security/apparmor/profiles 2>/dev/null; then
         apparmor=$docker_apparmor_profile
     fi
     docker_options=(
@@ -38,7 +40,7 @@ docker_set_options() { # sets $docker_options
         --security-opt "apparmor=$apparmor"
         --memory 4g
         --pids-limit 4096
-        --stop-timeout 30
+        --stop-timeout "$stop"
         --restart unless-stopped
         --volume "$docker_volume:/var/lib/lars"
     )
@@ -64,7 +66,7 @@ for name, value in values.items():
 }
 
 docker_asks_models() { # docker_asks_models ENV_FILE
-    local name='(OPENAI|ANTHROPIC|TOGETHER)_API_KEY|LARS_LLM_BASE_URL'
+    local name='(OPENAI|ANTHROPIC|TOGETHER)_API_KEY|LARS_LLM_BASE_URL|OTEL_EXPORTER_OTLP_ENDPOINT'
     [[ -n $1 ]] && grep --extended-regexp "^[[:space:]]*(export[[:space:]]+)?($name)[[:space:]]*=" "$1" |
         grep --quiet --extended-regexp --invert-match "=[[:space:]]*(none|\"none\"|''|\"\")?[[:space:]]*(#.*)?\$"
 }
@@ -87,6 +89,14 @@ docker_wait() { # whether it becomes ready; one that was started again has faile
     until docker_is_ready; do
         [[ $("$docker_engine" container inspect "$docker_container" --format "$state") == 'true 0' ]] &&
             ((SECONDS < deadline)) || return 1
+        sleep 0.2
+    done
+}
+
+docker_answers() { # whether the container that runs is ready, or becomes so
+    local deadline=$((SECONDS + docker_ready_seconds))
+    until docker_is_ready; do
+        ((SECONDS < deadline)) || return 1
         sleep 0.2
     done
 }
@@ -119,7 +129,7 @@ deploy_docker() { # deploy_docker [ADDRESS:]PORT ENV_FILE [BUILD_ARGUMENT...]
     [[ $publish == *:* ]] || publish=127.0.0.1:$publish
     [[ -z $env_file || -r $env_file ]] || die "the file $env_file cannot be read: name another --env-file."
     docker_find_engine
-    docker_set_options
+    docker_set_options "$env_file"
     ! docker_asks_models "$env_file" || models=(--with-llm)
     "$root/scripts/build_docker_image.sh" --engine "$docker_engine" --tag "$docker_image" "${models[@]}" "${@:3}" ||
         die "the image could not be built: see above."
@@ -131,11 +141,15 @@ deploy_docker() { # deploy_docker [ADDRESS:]PORT ENV_FILE [BUILD_ARGUMENT...]
     } | sha256sum)
     fingerprint=${fingerprint%% *}
     now=$(docker_state "$docker_container")
-    if [[ $now == "$fingerprint true" ]]; then
+    if [[ $now == "$fingerprint true" ]] && docker_answers; then
         say "the container $docker_container runs already with all this."
     else
-        docker_remove "$docker_container-before"
-        if [[ -n $now ]]; then
+        if [[ -n $(docker_state "$docker_container-before") ]] && ! docker_is_ready; then
+            docker_remove "$docker_container" # an earlier run was cut off: the good one is the one before
+        else
+            docker_remove "$docker_container-before"
+        fi
+        if [[ -n $(docker_state "$docker_container") ]]; then
             "$docker_engine" stop "$docker_container" >/dev/null &&
                 "$docker_engine" rename "$docker_container" "$docker_container-before" ||
                 die "the running container could not be put aside: see '$docker_engine ps --all'."

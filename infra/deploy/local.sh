@@ -2,7 +2,7 @@
 # Sourced by scripts/deploy.sh, for --mode local: `lars serve` in the background, for the user who calls.
 #
 # The directory below belongs to this file. `process` is who serves (pid, start time, boot), `state` a digest of all
-# that it was started with, `log` what it says. One deployment for each user: another port moves it.
+# that it was started with, `log` what it says, `drain` how long its end may take. One deployment for each user: another port moves it.
 
 START_SECONDS=60
 STOP_SECONDS=60 # beyond what the service itself waits for requests in flight
@@ -57,6 +57,8 @@ deploy_local() {
     take_turn
     ! asks_clients value_of || kind=llm
     ensure_venv "$kind"
+    (cd "$root" && "$venv/bin/lars" serve --check ${port:+"--port=$port"} ${env_file:+"--env-file=$env_file"}) ||
+        die "mend that, and run this again."
     if pid=$(serving_pid); then
         if [[ $(wanted_state) == "$(cat "$deployment/state" 2>/dev/null)" ]]; then
             say "LARS is up to date; nothing was changed."
@@ -76,6 +78,7 @@ start_local() {
     [[ ! -e $deployment/log ]] || mv "$deployment/log" "$deployment/log.old"
     rm -f "$deployment/process" "$deployment/state"
     (umask 077 && : >"$deployment/log")
+    value_of LARS_DRAIN_SECONDS >"$deployment/drain"
     # 8 is the lock, which must end with this script.
     (cd "$root" && exec setsid "$venv/bin/lars" serve "${options[@]}" </dev/null >>"$deployment/log" 2>&1 8>&-) &
     pid=$!
@@ -108,7 +111,7 @@ tell_next() { # tell_next PID
 
 stop_local() { # stop_local PID
     local drain deadline
-    drain=$(value_of LARS_DRAIN_SECONDS)
+    drain=$(cat "$deployment/drain" 2>/dev/null) || true # of the one that runs
     [[ $drain =~ ^[0-9]+ ]] && drain=${BASH_REMATCH[0]} || drain=0
     deadline=$((SECONDS + STOP_SECONDS + 10#$drain))
     kill -TERM "$1"

@@ -3,7 +3,7 @@
 #
 #   /opt/lars               programs (program.sh); `applied`: a digest of what was last started, with its units and
 #                           settings; `listening`: the address that lars.socket was started for
-#   /etc/lars/lars.env      settings, 0600
+#   /etc/lars/lars.env      settings, 0600; `lars.env.applied`: those that last came up
 #   /var/lib/lars           data
 #   /usr/local/sbin/lars    the command, as the service's user
 
@@ -50,7 +50,8 @@ propose_settings() { # writes what the settings will be to $settings.new
     if [[ -z $port || $(value_in "$from" LARS_PORT) == "$port" ]]; then
         cat "$from"
     else
-        sed -E '/^[[:space:]]*(export[[:space:]]+)?LARS_PORT[[:space:]]*=/d' "$from"
+        # The second command ends the last line, where nothing does.
+        sed -E -e '/^[[:space:]]*(export[[:space:]]+)?LARS_PORT[[:space:]]*=/d' -e '$a\' "$from"
         echo "LARS_PORT=$port"
     fi | put "$settings.new" 600
 }
@@ -66,6 +67,24 @@ take_settings() {
         say "the settings that there were are in $settings.old."
     fi
     mv "$settings.new" "$settings"
+}
+
+# The account. One that this script has not made belongs to somebody.
+
+is_own_user() {
+    [[ $(getent passwd lars) == lars:*:"$data":/usr/sbin/nologin ]]
+}
+
+require_user() {
+    ! getent passwd lars >/dev/null || is_own_user ||
+        die "there is a user lars already, who is not the service's: its home is not $data. Rename or remove that one."
+}
+
+make_user() {
+    local group=(--user-group)
+    ! getent group lars >/dev/null || group=(--gid lars)
+    is_own_user ||
+        useradd --system "${group[@]}" --home-dir "$data" --no-create-home --shell /usr/sbin/nologin lars
 }
 
 # Units.
@@ -126,7 +145,10 @@ start_service() {
         rm -f "$opt/listening"
         systemctl stop lars.service lars.socket 2>/dev/null || true
         systemctl reset-failed lars.socket 2>/dev/null || true
-        systemctl start lars.socket 2>/dev/null || die "$(why_no_socket)"
+        systemctl start lars.socket 2>/dev/null || {
+            say "$(why_no_socket)"
+            return 1
+        }
         echo "$listen" >"$opt/listening"
     fi
     # Also what counts starts, so that none by hand just now keeps this one from being tried.
@@ -134,12 +156,14 @@ start_service() {
     systemctl restart lars.service 2>/dev/null && await_ready
 }
 
-# Before anything is changed: what runs must not be stopped for an address that another program has.
+# Before anything is changed: what runs must not be stopped for an address that another program has, or nobody.
 require_address() {
-    local former
+    local former bound=${listen##*:}
+    [[ $bound != 0 ]] || die "LARS_PORT is 0: a socket of systemd needs a port that callers know."
     former=$(cat "$opt/listening" 2>/dev/null) || true
-    [[ ${former##*:} != "${listen##*:}" ]] || return 0
-    "$python" -I - "${listen%:*}" "${listen##*:}" <<'PYTHON' || die "stop what holds it, or choose another port with --port."
+    [[ $former != "$listen" ]] || return 0
+    [[ ${former##*:} != "$bound" ]] || bound=0 # that port is ours, on the other address
+    "$python" -I - "${listen%:*}" "$bound" "${listen##*:}" <<'PYTHON' || die "stop what holds it, or choose another port with --port."
 import socket, sys
 
 host = sys.argv[1].strip("[]")
@@ -149,7 +173,7 @@ try:
     listener.bind((host, int(sys.argv[2])))
     listener.listen(1)
 except OSError as error:
-    sys.exit(f"nobody can listen on {sys.argv[1]} port {sys.argv[2]}: {error.strerror}")
+    sys.exit(f"nobody can listen on {sys.argv[1]} port {sys.argv[3]}: {error.strerror}")
 PYTHON
 }
 
@@ -163,7 +187,7 @@ why_no_socket() {
 await_ready() {
     local address=${listen/#0.0.0.0:/127.0.0.1:}
     "$opt/current/venv/bin/python" -I - "http://${address/#\[::\]:/[::1]:}/readyz" "$READY_SECONDS" <<'PYTHON'
-import sys, time, urllib.request
+import sys, time, urllib.error, urllib.request
 
 url, seconds = sys.argv[1], float(sys.argv[2])
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -173,28 +197,46 @@ while True:
         opener.open(url, timeout=seconds)
         break
     except OSError as error:
+        if isinstance(error, urllib.error.HTTPError) and error.code == 401:
+            break  # it serves, and tells nobody how it is (LARS_PUBLIC)
         if time.monotonic() > deadline:
             sys.exit(f"{url}: {error}")
         time.sleep(0.1)
 PYTHON
 }
 
-# A program that does not come up is not left in the way of the one that did.
+# A program, or settings, that do not come up are not left in the way of those that did.
 go_back_to() { # go_back_to PROGRAM, or "" where there is none
-    local said
+    local said with=''
     said=$(journalctl --unit=lars.service --output=cat --lines=15 --no-pager)
-    if [[ -n $1 && $1 != "$target" ]]; then
+    if [[ -e $settings.applied ]] && ! cmp -s "$settings" "$settings.applied"; then
+        mv "$settings" "$settings.failed"
+        cp -p "$settings.applied" "$settings"
+        with=" with the settings of before; those that did not are in $settings.failed"
+    fi
+    if [[ -n $1 && ($1 != "$target" || -n $with) ]]; then
         switch_to "$1"
+        set_previous "$former_previous"
+        read_facts "$1" "$settings"
         install_units "$1"
-        ! start_service || die "$target did not start, and $1 runs again. The journal of the former:"$'\n'"$said"
+        ! start_service || die "$target did not start, and $1 runs again$with. The journal of the former:"$'\n'"$said"
     fi
     die "LARS did not start. Its journal:"$'\n'"$said"
 }
 
+set_previous() { # set_previous NAME, or "" for none
+    rm -f "$opt/previous"
+    [[ -z $1 ]] || ln -s "$1" "$opt/previous"
+}
+
 run_program() { # run_program PROGRAM LAST: LAST is "" where there is none
+    local former_previous
+    former_previous=$(readlink "$opt/previous") || true
+    # Before the switch, so that a run that is cut off leaves a way back.
+    [[ -z $2 || $1 == "$2" ]] || set_previous "${2##*/}"
     switch_to "$1"
     start_service || go_back_to "$2"
-    [[ -z $2 || $1 == "$2" ]] || ln -sfn "${2##*/}" "$opt/previous"
+    cp -p "$settings" "$settings.applied"
     state_of "$1" | put "$opt/applied" 644
     remove_old_programs
 }
@@ -211,9 +253,9 @@ deploy_systemd() {
     install_program "$kind"
     read_facts "$target" "$settings.new"
     require_address
+    require_user
     take_settings
-    id lars >/dev/null 2>&1 ||
-        useradd --system --user-group --home-dir "$data" --no-create-home --shell /usr/sbin/nologin lars
+    make_user
     install_units "$target"
     systemctl --quiet enable lars.socket lars.service
     if [[ $(cat "$opt/applied" 2>/dev/null) == "$(state_of "$target")" ]] && is_listening &&
@@ -262,6 +304,6 @@ uninstall_systemd() {
         return
     fi
     rm -rf "${settings%/*}" "$data" "$units"/lars.{service,socket}.d
-    ! id lars >/dev/null 2>&1 || userdel lars
+    ! is_own_user || userdel lars
     say "LARS is removed, with its settings, data and user."
 }

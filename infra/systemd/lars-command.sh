@@ -23,5 +23,5 @@ done
 exec systemd-run --quiet --wait --pipe --collect --property=User=lars --property=Group=lars --property=UMask=0077 \
     --property=LoadCredential=lars.env:/etc/lars/lars.env --property=Environment=LARS_DATA_ROOT=/var/lib/lars \
     --property=Environment=PYTHONSAFEPATH=1 --property=NoNewPrivileges=yes --property=ProtectSystem=strict \
-    --property=ProtectHome=read-only --property=ReadWritePaths=/var/lib/lars \
+    --property=Delegate=yes --property=ProtectHome=read-only --property=ReadWritePaths=/var/lib/lars \
     /opt/lars/current/venv/bin/python -m service "$@" --env-file '${CREDENTIALS_DIRECTORY}/lars.env'

@@ -33,7 +33,10 @@ ENV = f'# settings\nexport LARS_AUTH_TOKEN="{TOKEN}" # quoted\nSTARGATE_API_KEY=
 HASH = "abcdef1234567890abcdef1234567890abcdef12"
 PROFILE = ROOT / "infra" / "docker-seccomp.json"
 # What scripts/deploy.sh has.
-PRELUDE = 'set -euo pipefail; . "$1/scripts/_venv.sh"; say() { echo "deploy.sh: $1"; }'
+PRELUDE = (
+    'set -euo pipefail; . "$1/scripts/_venv.sh"; '
+    'eval "$(sed -n "/^say() {/,/^}/p; /^value_in() {/,/^}/p" "$1/scripts/deploy.sh")"'
+)
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 
 Done = subprocess.CompletedProcess[str]
@@ -209,6 +212,17 @@ def test_again_changes_nothing(container: Path) -> None:
     done = deployed(container)
     assert (done.returncode, "runs already" in done.stdout) == (0, True), done.stdout
     assert inspected("{{.Id}} {{.State.StartedAt}}") == before
+
+
+def test_a_run_that_was_cut_off_leaves_the_good_one(container: Path) -> None:
+    """As long as the one that is to take its place is not ready, the one that was put aside is kept."""
+    engine("stop", "lars")
+    engine("rename", "lars", "lars-before")
+    done = deployed(container, ENV + "LARS_TIMEOUT_MAX=soon\n")
+    assert done.returncode == 1
+    assert "the one before runs again" in done.stdout, done.stdout
+    assert deployed(container).returncode == 0
+    assert len(engine("ps", "--all", "--quiet").stdout.split()) == 1
 
 
 def test_other_settings_take_its_place_and_data_stay(container: Path, key: str) -> None:

@@ -292,6 +292,25 @@ def settings_are_checked() -> None:
     assert (SETTINGS.read_text(), main_pid()) == before
 
 
+def settings_that_do_not_work_are_taken_back() -> None:
+    """They parse, and the service does not start with them. Neither file ends its last line."""
+    before = SETTINGS.read_text()
+    bad = Path("/root/unreachable.env")
+    bad.write_text(f"{before}LARS_DATABASE_URL=postgresql://127.0.0.1:1/nothing")
+    said = deploy("--env-file", str(bad), "--port", str(PORT), status=1)
+    assert "runs again with the settings of before" in said, said
+    assert SETTINGS.read_text() == before
+    failed = Path(f"{SETTINGS}.failed").read_text()
+    assert failed.splitlines() == bad.read_text().splitlines()
+    assert ask("GET", "/readyz")[0] == 200
+    other = Path("/root/open.env")
+    other.write_text("LARS_HOST=203.0.113.9")  # TEST-NET-3, RFC 5737: nobody has it
+    said = deploy("--env-file", str(other), "--port", str(PORT), status=1)
+    assert "nobody can listen on 203.0.113.9" in said, said
+    assert SETTINGS.read_text() == before
+    assert answers(PORT)
+
+
 def network_where_it_is_asked_for() -> None:
     """A setting that has a host asked gives the unit the network of the machine; another port moves it."""
     with SETTINGS.open("a") as file:
@@ -345,6 +364,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     upgrade_that_fails,
     rollback,
     settings_are_checked,
+    settings_that_do_not_work_are_taken_back,
     network_where_it_is_asked_for,
     uninstallation,
 )

@@ -236,6 +236,19 @@ def test_a_port_that_is_taken(checkout: Callable[[bool], Checkout]) -> None:
     wait_until(lambda: not runs(pid), f"the end of {pid}")
 
 
+def test_bad_settings_end_nothing(checkout: Callable[[bool], Checkout]) -> None:
+    """What runs goes on: the settings are read before it is stopped."""
+    lars, port = checkout(False), free_port()
+    pid = lars.deployed(port)
+    with lars.settings.open("a") as file:
+        file.write("LARS_FRONTS=many\n")
+    refused = lars.deploy("--port", str(port), "--env-file", str(lars.settings))
+    assert refused.returncode == 1
+    assert "LARS_FRONTS='many'" in refused.stderr
+    assert runs(pid)
+    assert_answers(port)
+
+
 def test_docker_is_told_port_and_settings(checkout: Callable[[bool], Checkout]) -> None:
     """--port, else what the file says last of LARS_PORT, else 8000."""
     lars = checkout(False)

@@ -122,9 +122,13 @@ def deploying(command: str, path: str = os.environ["PATH"]) -> subprocess.Comple
     )
 
 
-def deploy_options() -> list[str]:
+def deploy_options(env_file: str = "", before: str = "") -> list[str]:
     """What infra/deploy/docker.sh runs a container with."""
-    done = deploying('root=/R; docker_set_options; printf "%s\\n" "${docker_options[@]}"')
+    values = f'eval "$(sed -n "/^value_in() {{/,/^}}/p" "{ROOT}/scripts/deploy.sh")"'
+    done = deploying(
+        f"{before} {values}; root=/R; docker_set_options '{env_file}'; "
+        'printf "%s\\n" "${docker_options[@]}"'
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -147,6 +151,20 @@ def test_compose_and_deploy_say_the_same() -> None:
     assert "privileged" not in service
     assert "cap_add" not in service
     assert (INFRA / "docker-seccomp.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"), [("", 30), ("LARS_DRAIN_SECONDS=5", 30), ("LARS_DRAIN_SECONDS=90.5", 110)]
+)
+def test_a_container_has_time_to_drain(tmp_path: Path, line: str, seconds: int) -> None:
+    settings = tmp_path / "settings.env"
+    settings.write_text(f"{line}\n")
+    options = deploy_options(str(settings))
+    assert options[options.index("--stop-timeout") + 1] == str(seconds)
+
+
+def test_who_cannot_see_profiles_may_name_one() -> None:
+    assert "apparmor=some-profile" in deploy_options(before="APPARMOR=some-profile;")
 
 
 def test_compose_builds_the_same_image() -> None:
