@@ -3,7 +3,7 @@
 
     .venv/bin/python scripts/bench.py [--quick] [--json FILE] [--only ROW ...]
 
-ROW is fork, cold, echo, session, stored, fronts, keys, json-server, list, overload, fair, function, memory or
+ROW is fork, cold, echo, session, stored, keys, json-server, list, overload, fair, function, fronts, memory or
 timing.
 The exit status is 0 whatever the figures are: they are a report, not a test. It is 1 when something could not
 be measured, 2 for wrong usage.
@@ -26,6 +26,7 @@ from scripts.benchmark import report
 from scripts.benchmark.contest import FULL, QUICK, Effort
 from scripts.benchmark.fair import fair_rows
 from scripts.benchmark.filtered import filtered_rows
+from scripts.benchmark.fronts import front_rows
 from scripts.benchmark.functions import function_rows
 from scripts.benchmark.inside import memory_rows, timing_rows
 from scripts.benchmark.overload import overload
@@ -40,6 +41,7 @@ OTHERS: dict[str, Callable[[Effort], list[Row]]] = {
     "overload": overload,
     "fair": fair_rows,
     "function": function_rows,
+    "fronts": front_rows,
     "memory": memory_rows,
     "timing": timing_rows,
 }

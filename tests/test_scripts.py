@@ -96,15 +96,21 @@ def test_ci_is_check_then_test() -> None:
     assert (ROOT / ".ci" / "run").read_text().endswith("\n\nscripts/check.sh\nscripts/test.sh\n")
 
 
+NEEDED = "ca-certificates chromium curl libseccomp2 postgresql prometheus python3-venv redis-server systemd"
+
+
 @pytest.mark.parametrize(
     ("installed", "calls"),
     [
-        ("ca-certificates chromium curl libseccomp2 postgresql python3-venv redis-server systemd", []),
+        (
+            NEEDED,
+            [],
+        ),
         (
             "ca-certificates chromium curl",
             [
                 "update",
-                f"{INSTALL} libseccomp2 postgresql python3-venv redis-server systemd",
+                f"{INSTALL} libseccomp2 postgresql prometheus python3-venv redis-server systemd",
             ],
         ),
     ],
@@ -144,6 +150,15 @@ def test_start_api_refuses(arguments: list[str], sentence: str) -> None:
     outcome = run("scripts/start_api.sh", *arguments, LARS_VENV="/proc/never")
     assert (outcome.returncode, outcome.stdout) == (2, "")
     assert outcome.stderr.startswith(f"start_api.sh: {sentence}\n\nusage: scripts/start_api.sh [--host HOST]")
+
+
+def test_help_of_the_load_test_names_every_option() -> None:
+    """Those of its parser, before anything is installed."""
+    outcome = run("scripts/loadtest.sh", "--users", "1", "--help", LARS_VENV="/proc/never")
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    text = (ROOT / "scripts" / "loadtest.py").read_text()
+    options = re.findall(r'^ +"(--[a-z]+)", |add_argument\("(--[a-z]+)"', text, re.MULTILINE)
+    assert re.findall(r"^  (--[a-z]+)", outcome.stdout, re.MULTILINE) == ["".join(pair) for pair in options]
 
 
 def test_start_api_help() -> None:

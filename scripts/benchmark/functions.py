@@ -24,8 +24,8 @@ ROUTING_GOAL = Goal(0.95, at_least=True, text=">= 0.95")
 START_GOAL = Goal(3.0, at_least=False, text="<= 3 s")
 _HASH = "b" * 40
 _MODULE = "def double(x: int) -> int:\n    return x * 2\n"
-_PATH = "/bench/double"
-_BODY = '{"x": 21}'
+PATH = "/bench/double"
+BODY = '{"x": 21}'
 _KEY = "a-key-for-the-bench-alone"
 _STARTS = 3
 
@@ -65,8 +65,8 @@ def _contenders(few: Path, many: Path, names: Iterable[str]) -> Iterator[dict[st
     with ExitStack() as stack:
         for name, root in (("few", few), ("many", many)):
             if name in wanted:
-                port = stack.enter_context(processes.service(_settings(root))).port
-                running[name] = partial(over_http, port, _PATH, _BODY)
+                port = stack.enter_context(processes.service(settings_of(root))).port
+                running[name] = partial(over_http, port, PATH, BODY)
         if "echo" in wanted:
             port = stack.enter_context(processes.baseline_app())
             running["echo"] = partial(over_http, port, "/echo", ECHO_BODY)
@@ -75,13 +75,13 @@ def _contenders(few: Path, many: Path, names: Iterable[str]) -> Iterator[dict[st
 
 def load_one(root: Path) -> None:
     """The function that is called, loaded as anybody would."""
-    with processes.service(_settings(root)) as service:
+    with processes.service(settings_of(root)) as service:
         ask(service.port, Ask("upload", "PUT", f"/uploads/{_HASH}/bench.py", _MODULE, key=_KEY))
         body = {
             "visible_pixel_hash": _HASH,
             "function_name": "double",
             "module_name": "bench",
-            "endpoint_path": _PATH,
+            "endpoint_path": PATH,
             "method": "POST",
         }
         ask(service.port, Ask("load", "POST", "/load-function", orjson.dumps(body).decode(), key=_KEY))
@@ -126,10 +126,11 @@ def _start_row(few: Path, many: Path) -> Row:
 
 def _start(root: Path) -> float:
     began = time.monotonic()
-    with processes.service(_settings(root)) as service:
-        ask(service.port, Ask("call", "POST", _PATH, _BODY))
+    with processes.service(settings_of(root)) as service:
+        ask(service.port, Ask("call", "POST", PATH, BODY))
         return time.monotonic() - began
 
 
-def _settings(root: Path) -> dict[str, str]:
+def settings_of(root: Path) -> dict[str, str]:
+    """Of a service that has it, and a key to load it with."""
     return {"LARS_DATA_ROOT": str(root), "STARGATE_API_KEY": _KEY}

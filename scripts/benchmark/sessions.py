@@ -16,11 +16,10 @@ from scripts.benchmark.load import Ask, Plan, Result
 from scripts.benchmark.rows import CONCURRENCIES, Comparison, Goal, Row, matches_of, p50, rate, show_time
 from scripts.benchmark.stats import percentile
 
-NAMES = ("session", "stored", "fronts", "keys", "json-server")
+NAMES = ("session", "stored", "keys", "json-server")
 RATE_GOAL = Goal(0.40, at_least=True, text=">= 0.40")
 P50_GOAL = Goal(3.0, at_least=False, text="<= 3")
 STORED_GOAL = Goal(0.90, at_least=True, text=">= 0.90")
-FRONTS_GOAL = Goal(1.6, at_least=True, text=">= 1.6")
 KEYS_GOAL = Goal(0.95, at_least=True, text=">= 0.95")
 # One limit of each kind, none of which is ever reached.
 RATES = ("1000000000/minute", "concurrent=100000", "cpu=1000000000", "tokens=1000000000")
@@ -45,13 +44,11 @@ def session_rows(names: Collection[str], effort: Effort) -> list[Row]:
 def comparisons(stored_sessions: int) -> tuple[Comparison, ...]:
     """All rows of this file that compare."""
     beside = f"throughput beside {stored_sessions:,} sessions at rest against without"
-    fronts = "mix: throughput of two fronts against one"
     what = "mix with a key and its four limits against without keys"
     return (
         *_against_echo("hot", "", RATE_GOAL, P50_GOAL),
         *_against_echo("normal", ", sync=normal", None, None),
         *(Comparison("stored", beside, "hot", count, rate, STORED_GOAL, "stored") for count in CONCURRENCIES),
-        *(Comparison("fronts", fronts, "hot", count, rate, FRONTS_GOAL, "fronts") for count in CONCURRENCIES),
         *(Comparison("keys", what, "hot", count, rate, KEYS_GOAL, "keyed") for count in CONCURRENCIES),
         Comparison("json-server", "throughput against json-server 1", "json-server", 8, rate, None, "hot"),
         Comparison("json-server", "p50 against json-server 1", "json-server", 1, p50, None, "hot"),
@@ -78,21 +75,19 @@ class Field:
 
     @contextmanager
     def contenders(self, names: Iterable[str]) -> Iterator[dict[str, Contender]]:
-        """Start whatever these need: hot, normal, stored, fronts, keyed, json-server, echo."""
+        """Start whatever these need: hot, normal, stored, keyed, json-server, echo."""
         wanted = set(names)
         running: dict[str, Contender] = {}
         with ExitStack() as stack:
             if "hot" in wanted:
-                running["hot"] = _service(stack, {}, self.alone)
+                running["hot"] = mix_of(stack, {}, self.alone)
             if "normal" in wanted:
-                running["normal"] = _service(stack, {"LARS_SESSION_SYNC": "normal"})
+                running["normal"] = mix_of(stack, {"LARS_SESSION_SYNC": "normal"})
             if "stored" in wanted:
                 root = stack.enter_context(processes.data_root())
                 at_rest = [f"at-rest-{number}" for number in range(self.stored_sessions)]
                 stored.store_sessions(root, at_rest, stored.data_file(mix.content()))
-                running["stored"] = _service(stack, {"LARS_DATA_ROOT": str(root)})
-            if "fronts" in wanted:
-                running["fronts"] = _service(stack, {"LARS_FRONTS": "2"})
+                running["stored"] = mix_of(stack, {"LARS_DATA_ROOT": str(root)})
             if "keyed" in wanted:
                 running["keyed"] = _with_a_key(stack)
             if isinstance(self.peer, json_server.Found) and "json-server" in wanted:
@@ -105,7 +100,7 @@ class Field:
             yield running
 
 
-def _service(stack: ExitStack, settings: Mapping[str, str], alone: list[Result] | None = None) -> Contender:
+def mix_of(stack: ExitStack, settings: Mapping[str, str], alone: list[Result] | None = None) -> Contender:
     port = stack.enter_context(processes.service(settings)).port
     return Mix(port, mix.mixed(mix.places()), partial(renew, port), alone)
 
