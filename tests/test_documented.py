@@ -84,6 +84,12 @@ def section(text: str, heading: str) -> str:
     return found.partition(f"\n{heading.split(maxsplit=1)[0]} ")[0]
 
 
+def fenced(text: str, language: str, start: str) -> str:
+    """The first block of this language that begins so."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return next(str(block) for block in blocks if block.startswith(start))
+
+
 def test_every_route() -> None:
     """Of the service's own in docs/api.md, with its methods."""
     routes = [
@@ -342,14 +348,18 @@ def test_commands_answer_as_shown(service: Service, tmp_path: Path, text: str, l
 
 
 @pytest.mark.parametrize(
-    ("text", "last"),
-    [(section(README, "## Serve functions"), '"Hello, Alice!"'), (FUNCTIONS, "55")],
-    ids=["readme", "functions"],
+    ("block", "last"),
+    [
+        (fenced(section(README, "## Serve functions"), "bash", "HASH="), '}"Hello, Alice!"'),
+        (fenced(README, "bash", "HASH=") + fenced(README, "bash", "curl -X PUT"), "}"),
+        (fenced(FUNCTIONS, "bash", "HASH="), "}55"),
+    ],
+    ids=["readme", "improved", "functions"],
 )
-def test_functions_are_served_as_shown(tmp_path: Path, text: str, last: str) -> None:
+def test_functions_are_served_as_shown(tmp_path: Path, block: str, last: str) -> None:
     """The whole block, as a reader would paste it."""
     key = "what-a-reader-has-chosen"
-    block = fenced(text, "bash", "HASH=").replace("curl ", "curl -sSf ")
+    block = block.replace("curl ", "curl -sSf ")
     with running_service(tmp_path, {"STARGATE_API_KEY": key}) as service:
         done = subprocess.run(
             ["bash", "-ec", block.replace(SHOWN_URL, service.url)],
@@ -360,13 +370,7 @@ def test_functions_are_served_as_shown(tmp_path: Path, text: str, last: str) -> 
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("}" + last)
-
-
-def fenced(text: str, language: str, start: str) -> str:
-    """The first block of this language that begins so."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-    return next(str(block) for block in blocks if block.startswith(start))
+    assert done.stdout.endswith(last)
 
 
 def test_the_plan_that_is_shown() -> None:
