@@ -40,10 +40,10 @@ async def standing_state(settings: Settings, place: Place, size: PoolSize) -> As
     async with open_control(settings, must_seal=False) as opened:
         store = await _open_store(settings, place.counters)
         passage = new_passage(settings, store, Denials(opened.audit), local=place.local)
-        state = new_state(settings, Pool(size), passage, opened)
+        bulletin = Bulletin(place.bulletin)
+        state = new_state(settings, Pool(size), passage, opened, bulletin)
         functions = state.functions
         following = Following(opened.functions, functions.table, functions.contracts.release)
-        bulletin = Bulletin(place.bulletin)
         passage.watch = watch = Watch(opened, passage, bulletin, following, functions.meter)
         beside: list[asyncio.Task[None]] = []
         try:

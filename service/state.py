@@ -17,6 +17,7 @@ from service.access.keyring import Keyring
 from service.access.meter import Meter
 from service.access.passage import Passage
 from service.access.principal import Principal
+from service.control.bulletin import Bulletin
 from service.control.control import Control
 from service.errors import ControlUnavailable
 from service.functions.contracts import INSPECTIONS, TRIALS, Contracts, contract_limits
@@ -145,9 +146,13 @@ def new_passage(
 
 
 def new_state(
-    settings: Settings, pool: Pool, passage: Passage, control: Control | None = None
+    settings: Settings,
+    pool: Pool,
+    passage: Passage,
+    control: Control | None = None,
+    bulletin: Bulletin | None = None,
 ) -> ServiceState:
-    """The state of a front over its pool. Only where an event loop runs."""
+    """The state of a front over its pool; alone without ``bulletin``. Only where an event loop runs."""
     planner = BuiltinPlanner()
 
     async def admit_block(block: str, values: object, vocabulary: Collection[str]) -> None:
@@ -157,7 +162,8 @@ def new_state(
     plans = PlanCache(planner, admit_block, files, settings.max_plans)
     planning = _planning(settings, passage)
     proofs = PROOFS if planning.line.expected else 0  # what no model writes needs no proof
-    sessions = Sessions(_lent(settings, settings.session_workers + proofs), session_limits(settings))
+    workers = _lent(settings, settings.session_workers + proofs)
+    sessions = Sessions(workers, session_limits(settings), bulletin or Bulletin())
     functions = _functions(settings, control)
     improver = None
     if control is not None:

@@ -24,7 +24,7 @@ from service.access.gate import Gate
 from service.access.meter import Meter
 from service.access.passage import Passage
 from service.access.principal import Key
-from service.control.bulletin import Bulletin
+from service.control.bulletin import CONTROL, Bulletin
 from service.control.control import Control
 from service.control.usage import Figures
 from service.errors import ControlUnavailable, LimitsUnavailable
@@ -97,12 +97,12 @@ class Watch:
     @property
     def behind(self) -> bool:
         """Whether a front of this node has changed something since the last look."""
-        return self._bulletin.number != self._read
+        return self._bulletin.number(CONTROL) != self._read
 
     async def catch_up(self) -> None:
         """Return when it knows what was announced before this call. When it cannot within LONGEST_WAIT, the
         gate lets nobody in until a look has told something, for which nobody waits: probes are answered."""
-        announced = self._bulletin.number
+        announced = self._bulletin.number(CONTROL)
         end = time.monotonic() + LONGEST_WAIT
         while self._read < announced and not self._gate.in_doubt:
             if self._shared is None or self._shared.done():
@@ -114,7 +114,7 @@ class Watch:
 
     async def changed(self) -> None:
         """This front has changed something: all fronts are to know it before they serve another request."""
-        self._bulletin.announce()
+        self._bulletin.announce(CONTROL)
         await self.catch_up()
 
     async def after_look(self, scope: Scope) -> None:
@@ -140,7 +140,7 @@ class Watch:
             looked.set()
 
     async def _see(self) -> None:
-        number = self._bulletin.number
+        number = self._bulletin.number(CONTROL)
         if not self._present and await anyio.to_thread.run_sync(is_absent, self._control.database.path):
             self._gate.seen()  # without a database there is no key
             self._read = number

@@ -1,8 +1,10 @@
-"""One number in memory that all fronts of a node share: how often one has changed the control database.
+"""Numbers in memory that all fronts of a node share: how often one has changed the control database, and how
+often the options of sessions, which are told apart by a part of their digests.
 
 A front that has changed something counts up before it answers, so a request that comes after that answer,
 to whichever front, finds another number than its front has seen, and has it look first. What other
-processes and other nodes change, fronts find by themselves a moment later (``service.access.watch``).
+processes and other nodes change in the control database, fronts find by themselves a moment later
+(``service.access.watch``).
 """
 
 from __future__ import annotations
@@ -10,9 +12,20 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+from typing import Final
 
-_SIZE = 8
+_WORD = 8
+_SUBJECTS = 512
+_SIZE = _WORD * _SUBJECTS
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+
+
+CONTROL: Final = 0
+
+
+def options_of(digest: str) -> int:
+    """The subject of the options of the session with this digest, and of every 511th other."""
+    return 1 + int(digest[:8], 16) % (_SUBJECTS - 1)
 
 
 def create_bulletin() -> int:
@@ -24,28 +37,30 @@ def create_bulletin() -> int:
 
 
 class Bulletin:
-    """This process's view of the one behind a descriptor, which it owns."""
+    """This process's view of the one behind a descriptor, which it owns; without, that of a front alone."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = descriptor
-        self._bytes = mmap.mmap(descriptor, _SIZE)
+        self._bytes = mmap.mmap(-1 if descriptor is None else descriptor, _SIZE)
         self._words = memoryview(self._bytes).cast("Q")  # aligned: a word is read whole
 
-    @property
-    def number(self) -> int:
+    def number(self, subject: int) -> int:
         """How many changes were announced."""
-        return self._words[0]
+        return self._words[subject]
 
-    def announce(self) -> None:
+    def announce(self, subject: int) -> None:
         """There was a change, which is committed. The lock of fcntl(2) keeps processes from losing one."""
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+        if self._descriptor is not None:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
         try:
-            self._words[0] += 1
+            self._words[subject] += 1
         finally:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+            if self._descriptor is not None:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Unmap it."""
         self._words.release()
         self._bytes.close()
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)

@@ -1,6 +1,9 @@
 """What the owner of a session has chosen for it: kept beside its directory, where jailed code does not reach.
 
-Read again after a second, so that every front follows a change."""
+Read again when a front has changed them (``service.control.bulletin``): the request after the answer to a
+change follows it, on whichever front. And after ten seconds, for what other services have changed in the same
+data root: one that ends serves beside its successor.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,13 @@ from pathlib import Path
 import orjson
 
 from sandbox_runtime.domain import Session
+from service.control.bulletin import Bulletin, options_of
 from service.errors import FieldError, ValidationFailed
 from service.rest.context import DIALECTS
 from service.sessions.directory import digest_of
 from service.sessions.storage import in_storage
 
-_FRESH = 1.0  # seconds
+_FRESH = 10.0  # seconds
 _MOST = 10_000
 
 
@@ -46,54 +50,68 @@ class SessionOptions:
         return cls(str(dialect))
 
 
-class OptionFiles:
-    """The options of all sessions, as one front knows them."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Read when the bulletin had this number."""
 
-    def __init__(self, root: Path) -> None:
+    number: int
+    until: float
+    options: SessionOptions
+
+
+class OptionFiles:
+    """The options of all sessions, as one front knows them. ``bulletin``: of the fronts that it is one of."""
+
+    def __init__(self, root: Path, bulletin: Bulletin) -> None:
         self._root = root / "sessions"
-        self._known: OrderedDict[Session, tuple[float, SessionOptions]] = OrderedDict()
+        self._bulletin = bulletin
+        self._known: OrderedDict[str, _Known] = OrderedDict()  # by digest
 
     async def of(self, session: Session) -> SessionOptions:
         """The session's options, the defaults where it has none."""
-        known = self._known.get(session)
-        if known is not None and time.monotonic() - known[0] < _FRESH:
-            return known[1]
-        return self._know(session, await in_storage(self._load, session))
+        digest = digest_of(session)
+        number = self._bulletin.number(options_of(digest))
+        known = self._known.get(digest)
+        if known is not None and known.number == number and time.monotonic() < known.until:
+            return known.options
+        options = await in_storage(self._load, digest)
+        self._know(digest, number, options)
+        return options
 
     async def change(self, session: Session, options: SessionOptions) -> None:
         """Keep other options."""
-        await in_storage(self._save, session, options)
-        self._know(session, options)
+        digest = digest_of(session)
+        await in_storage(self._save, digest, options)
+        self._bulletin.announce(options_of(digest))
 
     async def forget(self, session: Session) -> None:
         """Back to the defaults."""
-        await in_storage(self._remove, session)
-        self._know(session, SessionOptions())
+        digest = digest_of(session)
+        await in_storage(self._remove, digest)
+        self._bulletin.announce(options_of(digest))
 
-    def _know(self, session: Session, options: SessionOptions) -> SessionOptions:
-        self._known[session] = time.monotonic(), options
-        self._known.move_to_end(session)
+    def _know(self, digest: str, number: int, options: SessionOptions) -> None:
+        self._known[digest] = _Known(number, time.monotonic() + _FRESH, options)
+        self._known.move_to_end(digest)
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
-        return options
 
-    def _path(self, session: Session) -> Path:
-        digest = digest_of(session)
+    def _path(self, digest: str) -> Path:
         return self._root / digest[:2] / f"{digest[2:]}.options"
 
-    def _load(self, session: Session) -> SessionOptions:
+    def _load(self, digest: str) -> SessionOptions:
         try:
-            return SessionOptions.from_json(orjson.loads(self._path(session).read_bytes()))
+            return SessionOptions.from_json(orjson.loads(self._path(digest).read_bytes()))
         except FileNotFoundError:
             return SessionOptions()
 
-    def _save(self, session: Session, options: SessionOptions) -> None:
-        path = self._path(session)
+    def _save(self, digest: str, options: SessionOptions) -> None:
+        path = self._path(digest)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{secrets.token_hex(8)}")
         fresh.write_bytes(orjson.dumps(asdict(options)))
         os.replace(fresh, path)
 
-    def _remove(self, session: Session) -> None:
+    def _remove(self, digest: str) -> None:
         with suppress(FileNotFoundError):
-            self._path(session).unlink()
+            self._path(digest).unlink()

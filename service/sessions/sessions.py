@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sandbox_runtime.call import END, Binding, Call, Operation, Reply, Trouble
 from sandbox_runtime.domain import Session
+from service.control.bulletin import Bulletin
 from service.errors import IdempotencyConflict, RunTimeout
 from service.pool.dialogue import NotTaken
 from service.pool.job import Spent
@@ -61,11 +62,12 @@ def session_limits(settings: Settings) -> SessionLimits:
 
 
 class Sessions:
-    """All sessions of one front. ``workers`` is the pool that new ones come from."""
+    """All sessions of one front. ``workers`` is the pool that new ones come from; ``bulletin`` that of the
+    fronts that it is one of."""
 
-    def __init__(self, workers: Pool, limits: SessionLimits) -> None:
+    def __init__(self, workers: Pool, limits: SessionLimits, bulletin: Bulletin) -> None:
         self.workers = workers
-        self.options = OptionFiles(limits.root)
+        self.options = OptionFiles(limits.root, bulletin)
         self._limits = limits
         size = LendingSize(limits.workers, limits.queue, limits.rest, "session")
         self._lending = Lending(workers, size, self._bind, _principal)
@@ -115,7 +117,8 @@ class Sessions:
         pause = _DELETING_SECONDS
         while True:
             body, reply = await self._once(session, deadline, ask)
-            if reply.trouble is None or reply.trouble.code != _GONE or time.monotonic() > deadline:
+            gone = reply.trouble is not None and reply.trouble.code == _GONE
+            if not gone or time.monotonic() + pause > deadline:
                 return body, reply
             await asyncio.sleep(pause)
             pause *= 2  # a worker may say so for ever

@@ -16,6 +16,7 @@ import orjson
 from sandbox_runtime.call import Call
 from sandbox_runtime.domain import Session
 from sandbox_runtime.layers import Layer
+from service.control.bulletin import Bulletin
 from service.errors import LarsError
 from service.pool.job import Spent
 from service.pool.local import LocalSandbox, local_sandbox
@@ -148,7 +149,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, without: tuple[Layer,
         local_sandbox(spec_without(without), PoolSize(idle=1, workers=4, queue=16))
     )
     size = PoolSize(idle=2, workers=settings.session_workers + 1, queue=settings.queue_size)
-    sessions = Sessions(Pool(size, prove_first=False, by_shares=False), session_limits(settings))
+    sessions = Sessions(Pool(size, prove_first=False, by_shares=False), session_limits(settings), Bulletin())
     stack.push_async_callback(sessions.close)
     sandbox.attach(sessions.workers)
     return sessions

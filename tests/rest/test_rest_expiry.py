@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from service.sessions.expiry import _sweep, _unused
-from tests.rest.clients import client_of
+from tests.rest.clients import client_of, session_id
 from tests.supervisor.serving import serving, wait_until
 
 
@@ -17,6 +17,9 @@ def test_a_session_without_requests_expires(tmp_path: Path) -> None:
         with client_of(service, "rests") as rests, client_of(service, "used") as used:
             assert rests.post("/posts", json={}).status_code == 201
             assert used.post("/posts", json={}).status_code == 201
+            dialect = rests.patch(f"/_/sessions/{session_id('rests')}", json={"dialect": "json-server"})
+            assert dialect.status_code == 200, dialect.text
+            assert isinstance(rests.get("/posts").json(), list)
             sessions = tmp_path / "data" / "sessions"
             wait_until(
                 lambda: used.get("/posts/1").is_success and len(list(sessions.glob("*/*/data.db"))) == 1,
@@ -24,6 +27,7 @@ def test_a_session_without_requests_expires(tmp_path: Path) -> None:
             )
             assert used.get("/posts/1").status_code == 200
             assert rests.get("/posts/1").status_code == 404
+            assert "page" in rests.get("/posts").json()
             assert rests.post("/posts", json={}).json() == {"id": 1}
         assert [line["event"] for line in service.log if line["event"].startswith("session_")] == [
             "session_expired"
