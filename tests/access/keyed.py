@@ -162,7 +162,8 @@ def taker_of(connection: HTTPConnection, fronts: Iterable[int]) -> int:
     """Which front has the other end: proc_net_tcp has its inode, proc_pid_fd who holds that."""
     far, near = connection.sock.getpeername()[1], connection.sock.getsockname()[1]
     rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    (inode,) = [row[9] for row in rows if row[1].endswith(f":{far:04X}") and row[2].endswith(f":{near:04X}")]
+    # A set: a table that changes while it is read shows rows twice.
+    (inode,) = {row[9] for row in rows if row[1].endswith(f":{far:04X}") and row[2].endswith(f":{near:04X}")}
     (pid,) = [pid for pid in fronts if f"socket:[{inode}]" in open_files_of(pid)]
     return pid
 
