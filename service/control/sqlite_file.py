@@ -27,7 +27,7 @@ def any_key(path: Path) -> bool | None:
     it is anything else, or cannot be used."""
     try:
         make_file(path)
-        with contextlib.closing(sqlite3.connect(path, _PATIENCE, isolation_level=None)) as connection:
+        with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)) as connection:
             if _is_empty(connection):
                 _make_tables(connection)
             if connection.execute("SELECT version_num FROM lars_version").fetchall() != [(VERSION,)]:
