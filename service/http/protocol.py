@@ -17,7 +17,7 @@ from service.errors import BadRequest, HeadersTooLarge, LarsError, RequestTimeou
 from service.http.connections import Connections
 from service.http.disconnect import CONNECTION
 from service.http.exceptions import set_fault
-from service.http.head import check_coding, check_size, check_upgrade, check_version, too_long
+from service.http.head import check_coding, check_size, check_upgrade, check_version, too_long, with_path
 from service.http.pace import Pace
 from service.http.refusal import refusal
 
@@ -120,10 +120,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request begins, unless it is refused here."""
         if self._came + self._size > self._limits.header_bytes:
             check_size(self.url, self.headers, self._limits.header_bytes)
-        check_version(self.parser.get_http_version(), self._hosts)
+        version = self.parser.get_http_version()
+        check_version(version, self._hosts)
         upgrade = self.parser.should_upgrade()
         if upgrade:
             check_upgrade(self.parser.get_method(), self.headers)
+        if version == "1.0":
+            self.expect_100_continue = False  # it would take that for the answer (RFC 9110 section 10.1.1)
+        if not self.url.startswith(b"/"):
+            self.url = with_path(self.url)
         if len(self.pipeline) >= _PIPELINED:
             raise BadRequest("too many requests wait on one connection; read the answers")
         super().on_headers_complete()
@@ -294,4 +299,5 @@ def _unacknowledged(transport: asyncio.Transport) -> int:
 
 
 def _malformed(error: httptools.HttpParserError) -> BadRequest:
-    return BadRequest(f"the request is not HTTP/1.1: {error}; send one that RFC 9112 allows")
+    what = "its target cannot be read" if isinstance(error, httptools.HttpParserCallbackError) else error
+    return BadRequest(f"the request is not HTTP/1.1: {what}; send one that RFC 9112 allows")
