@@ -11,6 +11,7 @@ from typing import Any, ClassVar, cast
 
 import httptools
 from starlette.types import Scope
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.errors import BadRequest, HeadersTooLarge, LarsError, RequestTimeout, TooManyConnections
@@ -61,6 +62,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._size = 0
         self._mixed = False
         self._hosts = 0
+        self._in_work: RequestResponseCycle | None = None
         self._leave: Callable[[], None] | None = None  # ends the wait of a request that is set aside
 
     # What the event loop says.
@@ -72,6 +74,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.everyone.forget(self)
+        if self._in_work is not None and self._in_work is not self.cycle:  # others wait behind it
+            self._in_work.disconnected = True
+            self._in_work.message_event.set()
         super().connection_lost(exc)
         if self._leave is not None:
             self._leave()
@@ -155,6 +160,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """In place of uvicorn's own, which sets a timer for each idle connection."""
         self.server_state.total_requests += 1
+        self._in_work = None
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
@@ -204,6 +210,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     # The rest.
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._in_work = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _wait(self) -> None:
         """For the next request, or for the rest of a body whose answer did not wait for it."""
