@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from service.http.kernel_view import unread
+from service.http.kernel_view import round_trip, unread
 from service.http.protocol import HEAD, LINGER, BoundedProtocol
 from service.turning_away import hear
 
@@ -58,7 +58,10 @@ class LeavingProtocol(BoundedProtocol):
             self._last.keep_alive = False
 
     def end_silence(self, now: float, seconds: float) -> None:
-        """Close it when nothing has come on it for so long since it was opened, or since the last answer."""
+        """Close it when nothing has come on it for so long since it was opened, or since the last answer; or
+        longer by as much as an answer takes on its way there, and the next request on its way here."""
         silent = not self._is_served() and self._reading != HEAD and self._lingers_until is None
-        if silent and now - self._since >= seconds and not unread(self.transport):
+        if not silent or now - self._since < seconds or unread(self.transport):
+            return
+        if now - self._since >= seconds + round_trip(self.transport):
             self._end()
