@@ -32,8 +32,9 @@ LAST_ANSWERS: Final = 1.0  # seconds to tell the callers who were cut off
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _TICK: Final = 1.0  # seconds: the Date field is made anew
 _LOOK: Final = 0.02  # seconds
-# A packet's way to a caller and back: handshakes that are under way end in it.
-_HANDSHAKES: Final = 0.25
+# A packet's way to a caller and back, around the world and by satellite: handshakes that are under way end in
+# it. Less than the second after which who was turned away tries again.
+_HANDSHAKES: Final = 0.8
 _FULL_QUEUE: Final = 1.0  # seconds after which one that others fill again is left to them
 # Who has not been heard for so long is not just about to send a request, as one is who goes from answer to
 # request without a pause. A service that ends does so sooner than a front that has a successor.
@@ -151,7 +152,7 @@ class Server(uvicorn.Server):
         """Until nobody is in it. The event loop takes whoever is."""
         loop = asyncio.get_running_loop()
         if not self._local:
-            await asyncio.sleep(_HANDSHAKES)
+            await asyncio.sleep(min(_HANDSHAKES, self._patience))
         end = loop.time() + _FULL_QUEUE
         queue = select.poll()
         queue.register(listener, select.POLLIN)

@@ -22,11 +22,13 @@ ALONE: Final = (
     "tests/service/control/test_function_processes.py",
     "tests/service/control/test_processes.py",
     "tests/service/functions/test_contracts.py",
+    "tests/supervisor/test_far.py",
     "tests/supervisor/test_kill.py",
     "tests/supervisor/test_leaks.py",
     "tests/supervisor/test_renewal.py",
     "tests/supervisor/test_sharing.py",
     "tests/system/test_bounds_time.py",
+    "tests/system/test_ending.py",
     "tests/system/test_soak.py",
 )
 

@@ -6,6 +6,7 @@ NUL and bare CR or LF; blanks before a colon; chunk sizes that are no hexadecima
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from service.errors import BadRequest, HeadersTooLarge, LarsError, UriTooLong
@@ -14,6 +15,7 @@ Fields = Sequence[tuple[bytes, bytes]]
 
 _VERSIONS = ("1.1", "1.0")
 _PUNCTUATION = len(": \r\n")
+_AUTHORITY = re.compile(rb"[a-z][a-z0-9+.-]*://[^/?#]+", re.IGNORECASE)
 
 
 def check_size(url: bytes, fields: Fields, limit: int) -> None:
@@ -27,6 +29,14 @@ def too_long(url: bytes, limit: int) -> LarsError:
     if len(url) > limit:
         return UriTooLong(limit)
     return HeadersTooLarge("bytes of request line and header fields", limit)
+
+
+def with_path(url: bytes) -> bytes:
+    """The target; with the path / where it has scheme and authority alone (RFC 9112 section 3.2.2)."""
+    found = _AUTHORITY.match(url)
+    if found is None or url.startswith(b"/", found.end()):
+        return url
+    return url[: found.end()] + b"/" + url[found.end() :]
 
 
 def check_version(version: str, hosts: int) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import socket
-import termios
-from array import array
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from service.http.protocol import HEAD, BoundedProtocol
+from service.http.kernel_view import round_trip, unread
+from service.http.protocol import HEAD, LINGER, BoundedProtocol
 from service.turning_away import hear
 
 # Whose address a peer on a socket of a path has: it is a process of this machine, as one on loopback is.
@@ -50,6 +48,8 @@ class LeavingProtocol(BoundedProtocol):
 
     def leave(self) -> None:
         """The latest request that has come is the last."""
+        if self._lingers_until is not None:
+            self._lingers_until = min(self._lingers_until, self.loop.time() + LINGER)
         former, self._last = self._last, cast("RequestResponseCycle | None", self.cycle)
         if former is not None and not former.response_started:
             former.keep_alive = True  # another came behind it before anybody was told
@@ -58,17 +58,10 @@ class LeavingProtocol(BoundedProtocol):
             self._last.keep_alive = False
 
     def end_silence(self, now: float, seconds: float) -> None:
-        """Close it when nothing has come on it for so long since it was opened, or since the last answer."""
+        """Close it when nothing has come on it for so long since it was opened, or since the last answer; or
+        longer by as much as an answer takes on its way there, and the next request on its way here."""
         silent = not self._is_served() and self._reading != HEAD and self._lingers_until is None
-        if silent and now - self._since >= seconds and not _unread(self.transport):
-            self.transport.close()
-
-
-def _unread(transport: asyncio.Transport) -> int:
-    """Bytes in the kernel's receive queue, tcp(7) SIOCINQ."""
-    queued = array("i", [0])
-    try:
-        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, queued)
-    except OSError:  # closed in the meantime
-        return 0
-    return queued[0]
+        if not silent or now - self._since < seconds or unread(self.transport):
+            return
+        if now - self._since >= seconds + round_trip(self.transport):
+            self._end()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import termios
-from array import array
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 import httptools
 from starlette.types import Scope
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.errors import BadRequest, HeadersTooLarge, LarsError, RequestTimeout, TooManyConnections
 from service.http.connections import Connections
 from service.http.disconnect import CONNECTION
+from service.http.ending import Ending
 from service.http.exceptions import set_fault
-from service.http.head import check_coding, check_size, check_upgrade, check_version, too_long
+from service.http.head import check_coding, check_size, check_upgrade, check_version, too_long, with_path
+from service.http.kernel_view import unacknowledged
 from service.http.pace import Pace
 from service.http.refusal import refusal
 
@@ -27,7 +27,7 @@ _NOTHING, HEAD, _BODY = range(3)
 _PIPELINED = 16
 # A chunk of one byte takes six: so much of a chunked body beside its content is ordinary.
 _FRAMING = 8
-_LINGER = 2.0  # seconds in which a peer may read why its connection ends
+LINGER = 2.0  # seconds in which a peer may read why its connection ends
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -61,18 +61,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self._size = 0
         self._mixed = False
         self._hosts = 0
+        self._in_work: RequestResponseCycle | None = None
         self._leave: Callable[[], None] | None = None  # ends the wait of a request that is set aside
 
     # What the event loop says.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._ending = Ending(transport, self._end)
         if not self.everyone.admit(self) and not transport.is_closing():
             self._refuse(TooManyConnections())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.everyone.forget(self)
+        if self._in_work is not None and self._in_work is not self.cycle:  # others wait behind it
+            self._in_work.disconnected = True
+            self._in_work.message_event.set()
         super().connection_lost(exc)
+        self._ending.close = self.transport.close  # no cycle of references is left
         if self._leave is not None:
             self._leave()
 
@@ -120,13 +126,19 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request begins, unless it is refused here."""
         if self._came + self._size > self._limits.header_bytes:
             check_size(self.url, self.headers, self._limits.header_bytes)
-        check_version(self.parser.get_http_version(), self._hosts)
+        version = self.parser.get_http_version()
+        check_version(version, self._hosts)
         upgrade = self.parser.should_upgrade()
         if upgrade:
             check_upgrade(self.parser.get_method(), self.headers)
+        if version == "1.0":
+            self.expect_100_continue = False  # it would take that for the answer (RFC 9110 section 10.1.1)
+        if not self.url.startswith(b"/"):
+            self.url = with_path(self.url)
         if len(self.pipeline) >= _PIPELINED:
             raise BadRequest("too many requests wait on one connection; read the answers")
         super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", self._ending)
         self._reading, self._mixed = _BODY, True
         self._begun, self._came, self._content = 0.0, 0, 0
         self.headers = []  # the scope has the other list
@@ -150,7 +162,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """In place of uvicorn's own, which sets a timer for each idle connection."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        self._in_work = None
+        if self.transport.is_closing() or self._lingers_until is not None:
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -186,7 +199,9 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self.transport.is_closing():
             return
         elif self._lingers_until is not None:
-            if now > self._lingers_until:
+            if self.transport.get_write_buffer_size():  # it has not been sent all of its answer
+                self._lingers_until = max(self._lingers_until, now + LINGER)
+            elif now > self._lingers_until:
                 self.transport.abort()
         elif self._is_served():
             self._sweep_body(now)
@@ -200,11 +215,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # The rest.
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._in_work = cycle
+        super()._start_asgi_task(cycle, app)
+
     def _wait(self) -> None:
         """For the next request, or for the rest of a body whose answer did not wait for it."""
         self._since, self._used = self.loop.time(), True
-        if self._reading != _BODY:
-            self.everyone.waiting[self] = None
+        self.everyone.waiting[self] = None
 
     def _patience(self) -> float:
         if self._reading == _BODY:
@@ -222,7 +240,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not size or (self._is_served() and not self.flow.write_paused):
             self._write_pace = None
             return False
-        left = size + _unacknowledged(self.transport)
+        left = size + unacknowledged(self.transport)
         if self._write_pace is None:
             self._write_pace = Pace(now, -left)
         return self._write_pace.too_slow(now, -left, self._limits.write_seconds)
@@ -259,7 +277,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deaf = True
         if not self._is_served():
             if self._reading == _BODY:  # answered long ago: a second answer would be taken for the next one
-                self.transport.close()
+                self._linger(LINGER)
             else:
                 self._refuse(error)
             return
@@ -271,9 +289,25 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, error: LarsError) -> None:
         """Answer in place of the application, and close when the peer has had time to read it: with bytes
         unread, closing at once would reset the connection and take the answer back (RFC 9112 section 9.6)."""
-        self._deaf = True
-        self._lingers_until = self.loop.time() + _LINGER
         self.transport.write(refusal(error, self.client[0] if self.client else None))
+        self._linger(LINGER)
+
+    def _end(self) -> None:
+        """The answer that is the last has been written. Whoever may still be sending, because it came before
+        the end of the request or of what was sent ahead, is given time to read it."""
+        if self.transport.is_closing():
+            return
+        if not self._reading and not self._deaf:
+            self.transport.close()
+            return
+        long = self._reading == _BODY and not self.everyone.leaving
+        self._linger(self._limits.body_seconds if long else LINGER)
+        self.everyone.waiting[self] = None
+
+    def _linger(self, seconds: float) -> None:
+        self._deaf = True
+        self._lingers_until = self.loop.time() + seconds
+        self.flow.resume_reading()
         self.transport.write_eof()
 
 
@@ -282,16 +316,6 @@ def bounded(everyone: Connections, kind: type[BoundedProtocol] = BoundedProtocol
     return type("FrontProtocol", (kind,), {"everyone": everyone})
 
 
-def _unacknowledged(transport: asyncio.Transport) -> int:
-    """Bytes in the kernel's send queue, tcp(7) SIOCOUTQ. It may hold megabytes, and takes more only when a
-    third of them has gone: without it, a slow reader would seem to stand still."""
-    queued = array("i", [0])
-    try:
-        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
-    except OSError:  # closed in the meantime
-        return 0
-    return queued[0]
-
-
 def _malformed(error: httptools.HttpParserError) -> BadRequest:
-    return BadRequest(f"the request is not HTTP/1.1: {error}; send one that RFC 9112 allows")
+    what = "its target cannot be read" if isinstance(error, httptools.HttpParserCallbackError) else error
+    return BadRequest(f"the request is not HTTP/1.1: {what}; send one that RFC 9112 allows")

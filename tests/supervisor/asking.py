@@ -11,7 +11,7 @@ from tests.supervisor.serving import PATIENCE
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 READY = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-_CONNECT_SECONDS = 0.5  # less than a caller who is turned away waits before it tries again
+_CONNECT_SECONDS = 0.9  # less than a caller who is turned away waits before it tries again
 
 
 @dataclass(slots=True)
@@ -25,13 +25,13 @@ class Tally:
     over: bool = False
 
 
-async def ask_on(port: int, tally: Tally, *, once: bool) -> None:
+async def ask_on(port: int, tally: Tally, *, once: bool, host: str = "127.0.0.1") -> None:
     """One request after the other, until ``tally.over`` or nobody can be reached: on a connection of its own
     each, or as long as the service keeps one."""
     while not tally.over:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                reader, writer = await asyncio.open_connection(host, port)
         except (TimeoutError, ConnectionError):
             tally.turned_away += 1
             return

@@ -238,6 +238,27 @@ def test_expect_100_continue(service: Service) -> None:
         assert one.answer().code == "payload_too_large"
 
 
+def test_expect_in_http_1_0_is_not_heard(service: Service) -> None:
+    """Such a caller would take the interim response for the answer (RFC 9110 section 10.1.1)."""
+    body = b'{"code": "result = 1"}'
+    request = POST.replace("1.1", "1.0") + "Content-Type: application/json\r\nExpect: 100-continue\r\n"
+    answer = alone(service.url, f"{request}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    assert (answer.status, answer.json["result"]) == (200, 1)
+
+
+@pytest.mark.parametrize("target", ["http://localhost", "http://localhost?q=1", "HTTP://localhost:1/"])
+def test_a_target_with_scheme_and_host(service: Service, target: str) -> None:
+    """Without a path it is the root, RFC 9112 section 3.2.2."""
+    request = head(target, "X-Session-ID: targets", "Connection: close")
+    assert alone(service.url, request).json == {"collections": []}
+
+
+def test_a_target_without_host(service: Service) -> None:
+    answer = alone(service.url, head("http://"))
+    assert (answer.status, answer.code) == (400, "bad_request")
+    assert "target" in answer.json["detail"]
+
+
 def test_nobody_is_believed_about_the_client(service: Service) -> None:
     """Without trusted proxies it is the peer."""
     request = head("/health", "Connection: close", "X-Forwarded-For: 203.0.113.7", "X-Request-ID: forwarded")
