@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import csv
+import http.client
 import os
+import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from scripts.benchmark.processes import BenchError, baseline_app, data_root, make_key, service
 from scripts.benchmark.report import Machine
@@ -20,6 +25,7 @@ KINDS = ("Execute", "Crud", "Functions", "Mixed", "Hostile")
 _LOCUSTFILE = Path(__file__).resolve().parent.parent / "infra" / "locust" / "locustfile.py"
 _ECHO_SECONDS = 20
 _GRACE = 60.0  # seconds that locust may take to begin, to end and to write
+_LOOK = 10.0  # seconds for the first answer
 _STOP = 15  # seconds for requests that are in work at the end
 
 
@@ -50,16 +56,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     load = Load(options.users, options.rate, options.seconds)
     directory = Path(options.out or f"loadtest-{time.strftime('%Y%m%d-%H%M%S')}")
-    directory.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, _give_up)  # what was started is ended, too
     try:
-        with _target(options.url) as (url, key):
-            service_lines = _locust(url, key, options.kinds or KINDS, load, directory / "lars")
-        with baseline_app() as port:
-            echo = Load(load.users, load.rate, min(load.seconds, _ECHO_SECONDS))
-            echo_lines = _locust(f"http://127.0.0.1:{port}", None, ("Echo",), echo, directory / "echo")
-    except BenchError as error:
+        return _run(load, options.url, options.kinds or KINDS, directory)
+    except (BenchError, OSError) as error:
         print(f"loadtest: {error}", file=sys.stderr)
         return 3
+
+
+def _give_up(_number: int, _frame: object) -> NoReturn:
+    raise BenchError("ended by SIGTERM")
+
+
+def _run(load: Load, url: str | None, kinds: Sequence[str], directory: Path) -> int:
+    directory.mkdir(parents=True, exist_ok=True)
+    with _target(url) as (found, key):
+        service_lines = _locust(found, key, kinds, load, directory / "lars")
+    with baseline_app() as port:
+        echo = Load(load.users, load.rate, min(load.seconds, _ECHO_SECONDS))
+        echo_lines = _locust(f"http://127.0.0.1:{port}", None, ("Echo",), echo, directory / "echo")
     text = summary(load, service_lines, echo_lines)
     (directory / "summary.md").write_text(text)
     print(text)
@@ -69,14 +84,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _target(url: str | None) -> Iterator[tuple[str, str | None]]:
-    """The service that is named, or a fresh one with a key."""
+    """The service that is named, or a fresh one with a key. BenchError where nothing answers."""
     if url is not None:
+        url = url.rstrip("/")
+        _look_at(url)
         yield url, os.environ.get("LARS_API_KEY")
         return
     with data_root() as root:
         key = make_key(root, ())
         with service({"LARS_DATA_ROOT": str(root)}) as running:
             yield f"http://127.0.0.1:{running.port}", key
+
+
+def _look_at(url: str) -> None:
+    """Refused connections are answers of no service, and quick ones: a table of them would mislead."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        direct.open(f"{url}/health", timeout=_LOOK).close()
+    except urllib.error.HTTPError:
+        return  # it answers: what it wants is the users' affair
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise BenchError(f"nothing answers at {url}: {error}") from error
 
 
 def _locust(url: str, key: str | None, kinds: Sequence[str], load: Load, prefix: Path) -> list[Line]:
@@ -87,6 +115,8 @@ def _locust(url: str, key: str | None, kinds: Sequence[str], load: Load, prefix:
         *("--rate", str(load.rate), "--run-time", f"{load.seconds}s", "--stop-timeout", str(_STOP)),
         *("--html", f"{prefix}.html", "--csv", str(prefix), "--loglevel", "WARNING", *kinds),
     ]
+    figures = Path(f"{prefix}_stats.csv")
+    figures.unlink(missing_ok=True)  # of another run
     try:
         with prefix.with_suffix(".log").open("wb") as log:
             done = subprocess.run(
@@ -96,7 +126,7 @@ def _locust(url: str, key: str | None, kinds: Sequence[str], load: Load, prefix:
         raise BenchError(f"locust did not end in time; see {prefix}.log") from error
     if done.returncode not in (0, 1):  # 1: there were failures, which are counted
         raise BenchError(f"locust ended with {done.returncode}; see {prefix}.log")
-    with Path(f"{prefix}_stats.csv").open(newline="") as file:
+    with figures.open(newline="") as file:
         lines = [_line(row) for row in csv.DictReader(file)]
     if not lines or not lines[-1].requests:
         raise BenchError(f"nothing was answered; see {prefix}.log")

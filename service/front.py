@@ -106,7 +106,6 @@ def main() -> None:
     listener, control, secrets, counters, bulletin, figures = (int(number) for number in sys.argv[1:7])
     for inherited in (listener, control, counters, bulletin, figures):
         os.set_inheritable(inherited, False)
-    join(figures)
     sockets = socket.socket(fileno=listener), socket.socket(fileno=control)
     if sockets[1].recv(len(MAY_SERVE)) != MAY_SERVE:
         return  # the supervisor has ended before there was anything to serve
@@ -115,6 +114,7 @@ def main() -> None:
     secret = take(secrets)
     settings = Settings.from_env({**os.environ, **secret})
     configure_logging(settings)
+    join(figures)
     with _tracing(settings, secret), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, Inherited(*sockets, counters, bulletin)))
 

@@ -4,13 +4,21 @@ command of its own."""
 from __future__ import annotations
 
 import ast
+import csv
+import socket
+import subprocess
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any
 
 import pytest
 
-from scripts.loadtest import KINDS, Line, Load, _line, main, summary
+from scripts.benchmark.processes import BenchError
+from scripts.loadtest import KINDS, Line, Load, _line, _target, main, summary
 
 ROOT = Path(__file__).resolve().parent.parent
+LOCUST = ROOT / ".venv-load" / "bin" / "python"  # the script makes it when it is first used
 ECHO = [Line("Aggregated", 1000, 0, 50.0, 2.0, 3.0, 4.0)]
 
 
@@ -59,3 +67,82 @@ def test_every_kind_of_user_is_there() -> None:
     tree = ast.parse((ROOT / "infra" / "locust" / "locustfile.py").read_text())
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     assert {*KINDS, "Echo"} == {name for name in classes if not name.startswith("_")}
+
+
+class Hanging(BaseHTTPRequestHandler):
+    """Answers ten requests; what comes then waits until ``over``."""
+
+    protocol_version = "HTTP/1.1"
+    answered = 0
+    over = Event()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        Hanging.answered += 1
+        if Hanging.answered > 10:
+            self.over.wait(60)
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the base class
+        pass
+
+
+@pytest.mark.skipif(not LOCUST.exists(), reason="scripts/loadtest.sh has not made .venv-load")
+def test_what_has_no_answer_until_the_end(tmp_path: Path) -> None:
+    """A service that hangs from the middle on is not told as a good one: what it was asked last has failed,
+    and so has what was due meanwhile. The files have all that was counted."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hanging) as server:
+        Thread(target=server.serve_forever, args=(0.01,)).start()
+        command = [
+            *(str(LOCUST), "-m", "locust", "-f", "infra/locust/locustfile.py", "--headless"),
+            *("--host", f"http://127.0.0.1:{server.server_address[1]}", "--only-summary", "Echo"),
+            *("--users", "1", "--rate", "20", "--run-time", "3s", "--stop-timeout", "1"),
+            *("--csv", str(tmp_path / "told")),
+        ]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        Hanging.over.set()
+        server.shutdown()
+    with (tmp_path / "told_stats.csv").open(newline="") as file:
+        lines = {line.name: line for line in map(_line, csv.DictReader(file))}
+    echo, late, everything = lines["POST /echo"], lines["due, and never sent"], lines["Aggregated"]
+    assert (echo.requests, echo.failures) == (11, 1), done.stderr
+    assert late.requests == late.failures == everything.requests - 11
+    assert 15 < late.requests < 90
+    assert everything.p95 > 1000
+    assert done.returncode == 1
+
+
+def test_nobody_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing answers, there is nothing to measure, and no table of quick refusals."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    for wrong in (url, url.removeprefix("http://"), "http://127.0.0.1:x"):
+        assert main(["--url", wrong, "--out", str(tmp_path / "there")]) == 3
+        assert f"nothing answers at {wrong}" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main(["--url", url, "--out", str(tmp_path / "file")]) == 3
+    assert "file" in capsys.readouterr().err
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Without a key."""
+
+    def do_GET(self) -> None:
+        self.send_error(401)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the base class
+        pass
+
+
+def test_who_answers_anything_is_there() -> None:
+    """Its URL is taken without a slash at its end, which would be doubled before each path."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, args=(0.01,)).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        with _target(f"{url}/") as (found, _key):
+            assert found == url
+        server.shutdown()
+    with pytest.raises(BenchError), _target(url):
+        pass

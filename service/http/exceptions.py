@@ -18,9 +18,9 @@ from service.errors import (
     kind_of,
 )
 from service.http.problem import ProblemResponse
-from service.http.record import record_of
 from service.http.request_id import request_id_of
-from service.telemetry.catalog import ERRORS, LIMITED
+from service.telemetry.catalog import LIMITED
+from service.telemetry.requests import count_problem
 
 _log: FilteringBoundLogger = structlog.get_logger("lars.http")
 _FAULT = "lars.fault"
@@ -45,8 +45,7 @@ def answer(error: Exception, scope: Scope) -> ProblemResponse:
         _log.error("unhandled_error", exc_info=error)
     elif isinstance(told, ControlUnavailable):
         _log.error("control_unavailable", reason=told.reason)
-    record_of(scope).error_code = code = kind_of(told).code
-    ERRORS.add(code)
+    count_problem(scope, kind_of(told).code)
     if isinstance(told, RateLimited):
         LIMITED.add(told.policy)
     return ProblemResponse(told, request_id_of(scope))

@@ -123,8 +123,10 @@ class Lending(Generic[K, W]):
             self._sweep_later()
             self.pool.keep_idle(SPARE_WORKERS)
             began = time.monotonic()
-            place.worker = await self._bind(key, deadline)
-            BIND_SECONDS.observe(_took("bind", began), self._size.what)
+            try:
+                place.worker = await self._bind(key, deadline)
+            finally:  # most of all when it waited for a worker in vain
+                BIND_SECONDS.observe(_took("bind", began), self._size.what)
             self._bound[key] = place
         self._bound.move_to_end(key)
         return place.worker

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from sandbox_runtime.call import Reply
 from service.errors import INSTANCE_PREFIX, MEDIA_TYPE, PlanFailed, StoreRefused
 from service.http.request_id import request_id_of
 from service.rest.links import link_header, uri
 from service.rest.plan_cache import Admitted, Source
+from service.telemetry.requests import count_problem
 
 _JSON = "application/json"
 _VALUE = re.compile(r"[\t\x20-\x7e]*", re.ASCII)
@@ -63,7 +65,7 @@ def respond(request: Request, answered: Answered) -> Response:
     headers.setdefault("Vary", "X-Session-ID, Authorization, X-API-Key, Prefer")
     text = answered.text if answered.text is not None else b""
     if answered.reply.status >= 400:
-        text, headers["Content-Type"] = _problem(text, request_id_of(request.scope))
+        text, headers["Content-Type"] = _problem(text, request.scope)
     elif answered.text is not None:
         headers["Content-Type"] = _JSON
     response = Response(text, status_code=answered.reply.status, headers=headers)
@@ -72,15 +74,17 @@ def respond(request: Request, answered: Answered) -> Response:
     return response
 
 
-def _problem(text: bytes, request_id: str | None) -> tuple[bytes, str]:
-    """A problem of the plan's with the members that only the front knows, and its media type; what a dialect
-    answers instead, as it is."""
+def _problem(text: bytes, scope: Scope) -> tuple[bytes, str]:
+    """A problem of the plan's with the members that only the front knows, and its media type, counted; what a
+    dialect answers instead, as it is."""
     try:
         body = orjson.loads(text or b"{}")
     except orjson.JSONDecodeError:  # a number above 1e308: JSON all the same, and no problem of ours
         return text, _JSON
     if not isinstance(body, dict) or "type" not in body:
         return text, _JSON
+    count_problem(scope, str(body.get("code")))
+    request_id = request_id_of(scope)
     known = {} if request_id is None else {"instance": INSTANCE_PREFIX + request_id, "request_id": request_id}
     return orjson.dumps({**body, **known}), MEDIA_TYPE
 

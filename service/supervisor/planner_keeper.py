@@ -16,7 +16,7 @@ from sandbox_runtime.planning import Standing
 from service.supervisor.loop import Loop
 from service.supervisor.planner import LAUNCH_SECONDS, PlannerNotStarted, PlannerProcess, PlannerSpec
 from service.supervisor.restarts import Restarts
-from service.telemetry.catalog import PLANNER_CONFIGURED, PLANNER_UP, RESTARTS
+from service.telemetry.catalog import PLANNER_CONFIGURED, PLANNER_UP, PROVIDERS, RESTARTS
 
 log = structlog.get_logger(__name__)
 # Between tries when several in a row have failed: each costs the imports of three libraries, and most
@@ -101,7 +101,7 @@ class PlannerKeeper:
             then(process.why or f"it ended with exit code {code} before it stood; its last lines say why")
         elif process is self._process:
             self._process = None
-            PLANNER_UP.set(0.0)
+            _tell(None)
             if not self._stopped:
                 self._replace(process, code, process.why)
         else:
@@ -164,7 +164,7 @@ class PlannerKeeper:
         self._restarts.started(process.pid, time.monotonic())
         self._restarts.proved()
         self._told = None
-        PLANNER_UP.set(1.0)
+        _tell(standing)
         log.info("planner_ready", pid=process.pid, providers=list(standing.ready))
         for provider, why in standing.why.items():
             log.warning("planner_without_provider", provider=provider, reason=why)
@@ -213,6 +213,13 @@ class PlannerKeeper:
             log.error("planner_could_not_start", reason=why, restart_in=wait)
             self._told = why
         self._loop.after(wait, self.start)
+
+
+def _tell(standing: Standing | None) -> None:
+    """Figures of the planner that has the place; None: of none."""
+    PLANNER_UP.set(float(standing is not None))
+    PROVIDERS.set(float(len(standing.ready)) if standing else 0.0, "ready")
+    PROVIDERS.set(float(len(standing.why.keys() - {"otlp"})) if standing else 0.0, "unusable")
 
 
 def _ignore(_: str | None) -> None:

@@ -125,6 +125,11 @@ PLANNER_CONFIGURED: Final = Gauge(
     "lars_planner_configured", "1 where there is to be a planner, else 0.", _NOTHING
 )
 PLANNER_UP: Final = Gauge("lars_planner_up", "1 while the planner stands, else 0.", _NOTHING)
+PROVIDERS: Final = Gauge(
+    "lars_planner_providers",
+    "Providers of language models, of the planner that stands.",
+    {"state": ("ready", "unusable")},
+)
 RESTARTS: Final = Counter(
     "lars_restarts",
     "Processes that another had to be started for.",

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, Literal, Protocol
 
 import orjson
@@ -55,6 +56,15 @@ def configure_logging(settings: LogSettings) -> None:
         logging.getLogger(name).setLevel(max(level, logging.INFO))
     logging.getLogger("uvicorn.access").disabled = True  # our line per request says more
     logging.captureWarnings(True)
+    sys.excepthook = _tell_uncaught
+
+
+def _tell_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What ends a process is a line as others are, for whoever reads lines."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    structlog.get_logger("lars.process").critical("process_failed", exc_info=(kind, error, trace))
 
 
 class _RequestLines:

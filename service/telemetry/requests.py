@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from starlette.types import Scope
 
+from service.http.record import record_of
 from service.telemetry.catalog import (
+    ERRORS,
     METHODS,
     NO_ENDPOINT,
     NO_STATUS,
@@ -34,6 +36,14 @@ def count_request(scope: Scope, status: int | None, seconds: float, sizes: tuple
 def count_cpu(endpoint: str, seconds: float) -> None:
     """What workers have used for it."""
     REQUEST_CPU.add(endpoint, by=seconds)
+
+
+def count_problem(scope: Scope, code: str) -> None:
+    """A problem is the answer. One whose code is not in docs/errors.md, which a plan may make up, is none of
+    ours to tell."""
+    if (code,) in ERRORS.at:
+        record_of(scope).error_code = code
+        ERRORS.add(code)
 
 
 def count_refusal(status: int) -> None:

@@ -30,6 +30,7 @@ _MOST: Final = 4096  # spans that wait, some 3 MB
 _BATCH: Final = 256  # a thread that encodes keeps requests waiting now and then
 _PAUSE: Final = 0.5  # seconds between looks
 _EXPORT: Final = 5.0  # seconds for one request to the collector, with what is tried again
+_SHOWN: Final = 300  # characters of what the library says
 _LAST: Final = 1.0  # seconds at the end, for what has not been sent
 _log: FilteringBoundLogger = structlog.get_logger("lars.traces")
 
@@ -73,20 +74,38 @@ def open_sender(endpoint: str, secrets: Mapping[str, str]) -> Sender | None:
     return sender
 
 
+class _Heard(logging.Handler):
+    """Takes the library's errors, of which there are some for each batch, out of the log; ``last``: the
+    latest. Its warnings are in neither: they repeat headers, which may be a credential."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.last = ""
+        library = logging.getLogger("opentelemetry")
+        library.setLevel(logging.ERROR)
+        library.propagate = False
+        library.handlers = [self]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.last = record.getMessage()[:_SHOWN]
+
+
 class Sender:
     """``tracer`` is for ``begin_tracing``."""
 
     def __init__(self, packages: _Packages, endpoint: str, secrets: Mapping[str, str]) -> None:
         self._packages = packages
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it says so for each batch
+        # Made while warnings of the library are logged: of a sampler that there is not, it takes another.
+        provider = packages.sdk.TracerProvider(
+            resource=_resource_of(packages.resources), shutdown_on_exit=False
+        )
+        self._heard = _Heard()
         url = endpoint.rstrip("/")
         url = url if url.endswith("/v1/traces") else f"{url}/v1/traces"
         text = next((secrets[name] for name in HEADERS if name in secrets), "")
         headers = packages.headers.parse_env_headers(text, liberal=True)
         self._exporter = packages.exporter.OTLPSpanExporter(endpoint=url, headers=headers, timeout=_EXPORT)
-        provider = packages.sdk.TracerProvider(
-            resource=_resource_of(packages.resources), shutdown_on_exit=False
-        )
         self._resource, self._sampler = provider.resource, provider.sampler
         self._scope = packages.scope.InstrumentationScope("lars.front", __version__)
         self._queue: deque[Ended] = deque()
@@ -149,7 +168,8 @@ class Sender:
             if done:
                 _log.info("traces_sent_again")
             else:
-                _log.warning("traces_not_sent", reason="the collector cannot be reached or refuses them")
+                reason = "the collector cannot be reached or refuses them"
+                _log.warning("traces_not_sent", reason=reason, said=self._heard.last)
 
     def _span(self, ended: Ended) -> Any:
         trace, code = self._packages.trace, self._packages.trace.StatusCode

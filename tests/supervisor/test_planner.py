@@ -20,6 +20,7 @@ from service.settings import Settings
 from service.supervisor.planner import PlannerSpec
 from tests.supervisor.processes import Process, children
 from tests.supervisor.serving import ROOT, Service, running, wait_until
+from tests.telemetry.told import value
 
 PLANNED = (sys.executable, str(ROOT / "tests" / "supervisor" / "planned.py"))
 
@@ -72,6 +73,9 @@ def test_a_front_meets_it_and_tells_what_it_says(service: Service) -> None:
     assert service.events("planner_ready")[0]["providers"] == ["mock"]
     (why,) = service.events("planner_without_provider")
     assert (why["provider"], why["reason"]) == ("openai", "no key")
+    figures = httpx.get(f"{service.url}/metrics", timeout=20).text
+    for state, count in (("ready", 1), ("unusable", 1)):
+        assert value(figures, "lars_planner_providers", state=state) == count
 
 
 def test_it_has_little_of_the_environment_and_nothing_of_the_service(service: Service) -> None:

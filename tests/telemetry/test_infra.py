@@ -22,6 +22,7 @@ INFRA = Path(__file__).resolve().parents[2] / "infra"
 DASHBOARD: dict[str, Any] = json.loads((INFRA / "grafana" / "lars.json").read_text())
 ALERTS = INFRA / "prometheus" / "alerts.yml"
 _PROMETHEUS = frozenset(("instance", "job", "le"))
+_ADDED_UP = re.compile(r"\(?(sum|min|max|avg|count)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def test_names_are_told(told: dict[str, frozenset[str]]) -> None:
         names = names_in(query.expression)
         assert names.selected, query
         assert faults(names, query.shown, told) == set(), query
+        if _ADDED_UP.match(query.expression):
+            assert query.shown <= names.grouped, query  # a legend would show nothing in its place
 
 
 @pytest.mark.parametrize(

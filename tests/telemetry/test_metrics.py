@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import service as package
@@ -111,6 +112,37 @@ def test_every_metric_is_documented(watched: Watched) -> None:
         labels = frozenset(label for sample in family.samples for label in sample.labels) - {"le"}
         told[f"{name}_total" if family.type == "counter" else name] = (family.type, labels)
     assert shown == told
+
+
+def test_problems_of_plans(watched: Watched) -> None:
+    """A plan answers them itself: they are counted and logged by their code as those of the front are, also
+    where the answer has no body."""
+    before = value(scraped(watched.service), "lars_errors_total", code="not_found")
+    for method in ("GET", "HEAD"):
+        answer = watched.client.request(method, "/notes/999", headers={"X-Session-ID": "other"})
+        assert answer.status_code == 404
+        (line,) = watched.service.requests_logged(answer.headers["X-Request-ID"])
+        assert line["error_code"] == "not_found"
+    assert value(scraped(watched.service), "lars_errors_total", code="not_found") == before + 2
+
+
+def test_who_waits_in_vain(tmp_path: Path) -> None:
+    """Its wait is told as that of others: without it, what waits would seem the shorter the worse it is."""
+    with (
+        running_service(tmp_path, {"LARS_MAX_WORKERS": "1", "LARS_POOL_SIZE": "1"}) as service,
+        ThreadPoolExecutor() as threads,
+    ):
+        first = threads.submit(service.execute, "import time\ntime.sleep(1.5)", timeout=5)
+        busy = {"domain": "oneshot", "state": "busy"}
+        wait_until(lambda: value(scraped(service), "lars_pool_workers", **busy) == 1, "a busy worker")
+        answer = service.execute("result = 1", timeout=0.3)
+        assert (answer.status_code, answer.json()["code"]) == (503, "queue_timeout")
+        assert first.result().status_code == 200
+        text = scraped(service)
+        assert value(text, "lars_queue_seconds_count", domain="oneshot") == 2
+        assert 0.3 <= value(text, "lars_queue_seconds_sum", domain="oneshot") < 1
+        (line,) = service.requests_logged(answer.headers["X-Request-ID"])
+        assert line["queue_ms"] >= 300
 
 
 def test_a_front_that_is_killed(tmp_path: Path) -> None:

@@ -154,6 +154,17 @@ def test_a_traceback_has_no_local_variables() -> None:
     assert "halfhalf" not in console
 
 
+def test_what_ends_a_process() -> None:
+    """An exception that nobody catches is one line, too."""
+    child = subprocess.run(
+        arguments('raise RuntimeError("boom")'), cwd=ROOT, capture_output=True, check=False, timeout=30
+    )
+    (line,) = map(orjson.loads, child.stderr.splitlines())
+    assert (line["event"], line["level"]) == ("process_failed", "critical")
+    assert line["exception"].endswith("RuntimeError: boom")
+    assert child.returncode == 1
+
+
 def test_a_terminal_gets_the_console_form() -> None:
     """Colours and no JSON; ``json`` is JSON there too."""
     script = 'log.info("hello", count=1)'

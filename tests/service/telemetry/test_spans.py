@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -152,11 +153,30 @@ def test_a_collector_that_comes_back() -> None:
         sender.close()
         assert outcome("sent") == sent + 1
     assert [line["event"] for line in lines] == ["traces_not_sent", "traces_sent_again"]
+    assert "400" in lines[0]["said"]
+    assert "Bearer" not in str(lines)
     (span,) = collector.spans
     assert (span.name, span.start_time_unix_nano, span.end_time_unix_nano) == ("run", 10, 20)
     assert span.parent_span_id.hex() == "0000000000000003"
     assert collector.authorization == {"Bearer x"}
     assert collector.services == {"lars"}
+
+
+def test_a_sampler_that_there_is_not() -> None:
+    """The library takes another one, and the log has that; what it says of headers, it has not."""
+    code = """
+from service.settings import Settings
+from service.telemetry.logs import configure_logging
+from service.telemetry.span_sender import open_sender
+configure_logging(Settings.from_env({}))
+open_sender("http://127.0.0.1:1", {"OTEL_EXPORTER_OTLP_HEADERS": "secret"})
+"""
+    environ = {**os.environ, "OTEL_TRACES_SAMPLER": "sometimes"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ
+    )
+    assert "sometimes" in done.stderr
+    assert "secret" not in done.stderr
 
 
 def test_nothing_is_imported_without_need() -> None:
