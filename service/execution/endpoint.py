@@ -23,14 +23,7 @@ from service.state import state_of
 
 async def execute(request: Request) -> Response:
     """POST /execute."""
-    began = edge()
-    state = state_of(request)
-    principal = principal_of(request)
-    payer = payer_of(principal.name)
-    state.pool.refuse_if_full(payer)  # before the body is read, so that a refusal costs little
-    raw, body = await read_json_text(request, state.settings.max_body_bytes)
-    job = parse_execute(body, raw, state.settings_for(principal), began)
-    job = replace(job, principal=payer, spent=record_of(request.scope).spent)
+    job = await _job(request)
     async with DisconnectWatch(request.receive):
         outcome, changed = await _run(request, job)
     refusal = refusal_of(outcome)
@@ -38,6 +31,18 @@ async def execute(request: Request) -> Response:
         raise refusal
     members = {**render(job.program, outcome), **changed}
     return Response(orjson.dumps(members), media_type="application/json")
+
+
+async def _job(request: Request) -> Job:
+    """What is asked for. Of the body only its text is kept: parsed, it may be twenty times as large."""
+    began = edge()
+    state = state_of(request)
+    principal = principal_of(request)
+    payer = payer_of(principal.name)
+    state.pool.refuse_if_full(payer)  # before the body is read, so that a refusal costs little
+    raw, body = await read_json_text(request, state.settings.max_body_bytes)
+    job = parse_execute(body, raw, state.settings_for(principal), began)
+    return replace(job, principal=payer, spent=record_of(request.scope).spent)
 
 
 async def _run(request: Request, job: Job) -> tuple[Outcome, dict[str, object]]:

@@ -30,17 +30,9 @@ from service.state import state_of
 
 async def generate_and_execute(request: Request) -> Response:
     """POST /generate-and-execute."""
-    began = edge()
-    state = state_of(request)
-    state.planning.check_configured()
-    principal = principal_of(request)
-    payer = payer_of(principal.name)
-    state.pool.refuse_if_full(payer)  # before the body is read, and long before a model is paid
-    raw, body = await read_json_text(request, state.settings.max_body_bytes)
-    wanted = parse_generate(body, raw, state.settings_for(principal), began)
+    wanted = await _wanted(request)
     record = record_of(request.scope)
-    wanted = replace(wanted, job=replace(wanted.job, principal=payer, spent=record.spent))
-    asker = asker_of(request, state.passage.meter)
+    asker = asker_of(request, state_of(request).passage.meter)
     try:
         async with DisconnectWatch(request.receive):
             attempt = await _attempt(request, wanted, asker)
@@ -49,6 +41,19 @@ async def generate_and_execute(request: Request) -> Response:
     program = replace(wanted.job.program, code=attempt.draft.code)
     members = render_generated(wanted.query, program, attempt, asker.calls)
     return Response(orjson.dumps(members), media_type="application/json")
+
+
+async def _wanted(request: Request) -> Wanted:
+    """What is asked for. Of the body only its text is kept: parsed, it may be twenty times as large."""
+    began = edge()
+    state = state_of(request)
+    state.planning.check_configured()
+    principal = principal_of(request)
+    payer = payer_of(principal.name)
+    state.pool.refuse_if_full(payer)  # before the body is read, and long before a model is paid
+    raw, body = await read_json_text(request, state.settings.max_body_bytes)
+    wanted = parse_generate(body, raw, state.settings_for(principal), began)
+    return replace(wanted, job=replace(wanted.job, principal=payer, spent=record_of(request.scope).spent))
 
 
 async def _attempt(request: Request, wanted: Wanted, asker: Asker) -> Attempt:

@@ -6,6 +6,8 @@ import json
 import math
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -19,7 +21,10 @@ from service.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from service.http.disconnect import CONNECTION, Connection, DisconnectWatch
+from service.http.holdings import Kept
 from service.http.json_text import check_depth, loads
+from service.http.large import LARGE, T
 
 SETTING = "LARS_MAX_BODY_BYTES"
 _USUAL = "application/json"
@@ -47,13 +52,25 @@ async def read_body(request: Request, limit: int, setting: str = SETTING) -> byt
     if not message.get("more_body", False) and len(first) <= limit:
         return first
     body = bytearray(first)
+    kept = kept_of(request.scope)
     while True:
         if len(body) > limit:
             raise PayloadTooLarge("body", limit, setting=setting)
         if not message.get("more_body", False):
+            if kept is not None:
+                kept.whole_body(len(body))
             return bytes(body)
+        if kept is not None:
+            kept.body(len(body))
         message = await _next(request)
         body += message.get("body", b"")
+
+
+def kept_of(scope: Scope) -> Kept | None:
+    """What the front keeps for the connection of a request; None where there is none, but another
+    application."""
+    connection: Connection | None = scope.get(CONNECTION)
+    return None if connection is None else connection.kept
 
 
 async def _next(request: Request) -> Message:
@@ -63,12 +80,22 @@ async def _next(request: Request) -> Message:
     return message
 
 
+async def on_body(request: Request, size: int, work: Callable[[], T]) -> T:
+    """What ``work`` on a body of so many bytes returns: at once, or in its turn when that is large.
+    ClientDisconnect when the caller leaves meanwhile."""
+    connection: Connection | None = request.scope.get(CONNECTION)
+    if size < LARGE or connection is None:
+        return work()
+    async with DisconnectWatch(request.receive):
+        return await connection.large.run(work)
+
+
 async def read_json_text(request: Request, limit: int) -> tuple[bytes, dict[str, Any]]:
     """The body as it came, and as a JSON object. UnsupportedMediaType (before reading), PayloadTooLarge,
     MalformedJson (with the position), or ValidationFailed when it is JSON but no object."""
     require_json(request)
     body = await read_body(request, limit)
-    return body, parse_object(body)
+    return body, await on_body(request, len(body), partial(parse_object, body))
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

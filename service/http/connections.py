@@ -6,6 +6,8 @@ import asyncio
 from collections import OrderedDict
 from typing import Protocol
 
+from service.http.holdings import Holdings
+from service.http.large import LargeWork
 from service.http.limits import Limits
 from service.telemetry.board import lowest_of_others
 from service.telemetry.catalog import ACCEPTED, ACCEPTING, CONNECTIONS, EVICTED, REFUSED
@@ -35,6 +37,9 @@ class Connections:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.bodies = Holdings("bodies", limits.buffer_bytes)
+        self.answers = Holdings("answers", limits.buffer_bytes)
+        self.large = LargeWork()
         self.leaving = False  # whether the front takes no more than it has
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
         self._open: set[Connection] = set()

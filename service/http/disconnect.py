@@ -12,12 +12,21 @@ from typing import Final, Protocol
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from service.http.holdings import Kept
+from service.http.large import LargeWork
+
 _GRACE = 0.02  # most requests are answered before this, and never pay for the watching task
 CONNECTION: Final = "lars.connection"  # in a scope: the ``Connection`` that the request came on
 
 
 class Connection(Protocol):
-    """What is asked of the connection of a request that waits."""
+    """What is asked of the connection of a request."""
+
+    kept: Kept
+
+    @property
+    def large(self) -> LargeWork:
+        """Of the front that it is of."""
 
     def set_aside(self, leave: Callable[[], None]) -> None:
         """Until ``take_up``, make room for new connections as one without a request does, and call
@@ -69,6 +78,7 @@ class DisconnectWatch:
         self._handle.cancel()
         if self._task is not None:
             self._task.cancel()
+            self._task = None  # a task that was cancelled has its frames, which have this
         if self._left and isinstance(error, asyncio.CancelledError) and self._request is not None:
             self._request.uncancel()
             raise ClientDisconnect from None

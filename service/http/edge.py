@@ -16,7 +16,7 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from structlog.typing import FilteringBoundLogger
 
 from service.http.access_log import Line
-from service.http.exceptions import answer, raise_fault
+from service.http.exceptions import answer, forget_fault, raise_fault
 from service.http.record import RequestRecord
 from service.http.request_id import RAW_HEADER, id_for
 from service.telemetry.requests import count_cpu, count_request
@@ -108,6 +108,7 @@ class _Exchange:
 
     def over(self) -> None:
         """Log and count it."""
+        forget_fault(self._scope)
         seconds = self.line.write(self._scope, self.request_id, self.status)
         endpoint = count_request(self._scope, self.status, seconds, (self._came, self._went))
         cpu = self.line.record.spent.cpu

@@ -38,6 +38,12 @@ def raise_fault(scope: Scope) -> None:
         raise scope[_FAULT]
 
 
+def forget_fault(scope: Scope) -> None:
+    """The request is over. An error that was raised has the frames it came through, and what they have read;
+    they have the scope."""
+    scope.pop(_FAULT, None)
+
+
 def answer(error: Exception, scope: Scope) -> ProblemResponse:
     """The response for any exception; what no caller caused is logged with its traceback."""
     told = told_as(error, scope)

@@ -30,6 +30,7 @@ class Limits:
     body_seconds: float
     write_seconds: float
     connections: int
+    buffer_bytes: int
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
@@ -47,6 +48,7 @@ class Limits:
             body_seconds=settings.body_seconds,
             write_seconds=settings.write_seconds,
             connections=connections,
+            buffer_bytes=settings.buffer_bytes,
         )
 
 

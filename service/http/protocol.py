@@ -11,13 +11,22 @@ from starlette.types import Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.errors import BadRequest, HeadersTooLarge, LarsError, RequestTimeout, TooManyConnections
+from service.errors import (
+    BadRequest,
+    HeadersTooLarge,
+    LarsError,
+    Overloaded,
+    RequestTimeout,
+    TooManyConnections,
+)
 from service.http.connections import Connections
 from service.http.disconnect import CONNECTION
 from service.http.ending import Ending
 from service.http.exceptions import set_fault
 from service.http.head import check_coding, check_size, check_upgrade, check_version, too_long, with_path
+from service.http.holdings import Kept
 from service.http.kernel_view import unacknowledged
+from service.http.large import LargeWork
 from service.http.pace import Pace
 from service.http.refusal import refusal
 
@@ -27,6 +36,10 @@ _NOTHING, HEAD, _BODY = range(3)
 _PIPELINED = 16
 # A chunk of one byte takes six: so much of a chunked body beside its content is ordinary.
 _FRAMING = 8
+_TOO_MUCH = (
+    "the bodies that are read and in work take all memory for them (LARS_BUFFER_BYTES), and this one has "
+    "been coming in for longest, so it was given up and nothing ran"
+)
 LINGER = 2.0  # seconds in which a peer may read why its connection ends
 
 
@@ -69,6 +82,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._ending = Ending(transport, self._end)
+        everyone = self.everyone
+        self.kept = Kept(everyone.bodies, everyone.answers, self._cut_body_off, self.abort)
         if not self.everyone.admit(self) and not transport.is_closing():
             self._refuse(TooManyConnections())
 
@@ -79,6 +94,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._in_work.message_event.set()
         super().connection_lost(exc)
         self._ending.close = self.transport.close  # no cycle of references is left
+        self.kept.close()
         if self._leave is not None:
             self._leave()
 
@@ -97,8 +113,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._reading:
             self._unfinished()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.kept.answer(self.transport.get_write_buffer_size())
+
     def resume_writing(self) -> None:
         self._write_pace = None
+        self.kept.no_answer()
         super().resume_writing()
 
     # What the parser says. What is raised here comes back out of feed_data.
@@ -163,6 +184,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """In place of uvicorn's own, which sets a timer for each idle connection."""
         self.server_state.total_requests += 1
         self._in_work = None
+        self.kept.no_body()
         if self.transport.is_closing() or self._lingers_until is not None:
             return
         self.flow.resume_reading()
@@ -171,7 +193,12 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._wait()
 
-    # What a request says that waits before its body is read.
+    # What a request asks for.
+
+    @property
+    def large(self) -> LargeWork:
+        """Of the front."""
+        return self.everyone.large
 
     def set_aside(self, leave: Callable[[], None]) -> None:
         """Until ``take_up``, make room as one without a request does; ``leave`` is called at the end."""
@@ -243,6 +270,8 @@ class BoundedProtocol(HttpToolsProtocol):
         left = size + unacknowledged(self.transport)
         if self._write_pace is None:
             self._write_pace = Pace(now, -left)
+        if self.flow.write_paused:
+            self.kept.answer(size)
         return self._write_pace.too_slow(now, -left, self._limits.write_seconds)
 
     def _sweep_body(self, now: float) -> None:
@@ -303,6 +332,10 @@ class BoundedProtocol(HttpToolsProtocol):
         long = self._reading == _BODY and not self.everyone.leaving
         self._linger(self._limits.body_seconds if long else LINGER)
         self.everyone.waiting[self] = None
+
+    def _cut_body_off(self) -> None:
+        if self._reading == _BODY:  # else all of it is there, and will be read at once
+            self._broken(Overloaded(_TOO_MUCH))
 
     def _linger(self, seconds: float) -> None:
         self._deaf = True

@@ -12,6 +12,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from service.errors import PayloadTooLarge
+from service.http.body import kept_of
 
 _SETTING = "LARS_SESSION_QUOTA"
 _BLOCK = 1 << 20
@@ -35,6 +36,7 @@ class Spool:
         """Write the body into it, and rewind. PayloadTooLarge above ``limit`` bytes."""
         size = 0
         block = bytearray()
+        kept = kept_of(request.scope)
         async with aclosing(request.stream()) as chunks:
             async for chunk in chunks:
                 size += len(chunk)
@@ -44,7 +46,11 @@ class Spool:
                 if len(block) >= _BLOCK:
                     await anyio.to_thread.run_sync(self._file.write, bytes(block))
                     block.clear()
+                if kept is not None:
+                    kept.body(len(block))
         await anyio.to_thread.run_sync(self._file.write, bytes(block))
+        if kept is not None:
+            kept.no_body()
         await anyio.to_thread.run_sync(self.rewind)
 
     def rewind(self) -> int:

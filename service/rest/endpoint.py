@@ -10,9 +10,10 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox_runtime.call import Call
 from sandbox_runtime.domain import Session
 from service.errors import NotFound
-from service.http.body import read_body
+from service.http.body import on_body, read_body
 from service.http.record import record_of
 from service.planning.asker import asker_of
 from service.rest.answer import Answered, respond
@@ -45,22 +46,43 @@ class _Request:
     began: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A request with its plan. ``deadline``: a ``time.monotonic()`` value; ``planning`` and ``pause``:
+    seconds that the plan has taken, and that the answer is to be held back."""
+
+    session: Session
+    found: Found
+    call: Call
+    deadline: float
+    planning: float
+    pause: float
+
+
 async def rest(request: Request) -> Response:
     """Any method on any path: parse, plan, run."""
+    ready = await _prepare(request)
+    admitted, record = ready.found.admitted, record_of(request.scope)
+    sessions = state_of(request).sessions
+    text, reply = await sessions.call(ready.session, ready.call, ready.deadline, record.spent)
+    admitted.ran(ready.session.principal, reply.run)
+    record.run_ms = reply.run * 1000
+    if ready.pause:
+        await asyncio.sleep(min(ready.pause, max(0.0, ready.deadline - time.monotonic())))
+    timing = f"plan;dur={ready.planning * 1000:.2f}, run;dur={reply.run * 1000:.2f}"
+    answered = Answered(admitted, ready.found.source, text, reply, timing, ready.found.warning)
+    return respond(request, answered)
+
+
+async def _prepare(request: Request) -> _Ready:
+    """Of the body only its text is kept: parsed, it may be twenty times as large."""
     asked = await _parse(request)
     state = state_of(request)
     deadline = asked.began + state.settings.max_exec_ms / 1000
     found = await _plan(request, state, asked.context, deadline)
-    admitted = found.admitted
-    planned = time.monotonic()
-    call = call_for(admitted, asked.context, asked.body, request.headers.get("idempotency-key"))
-    record = record_of(request.scope)
-    text, reply = await state.sessions.call(asked.session, call, deadline, record.spent)
-    admitted.ran(asked.session.principal, reply.run)
-    record.run_ms = reply.run * 1000
-    await _hold_back(admitted, asked.context, deadline)
-    timing = f"plan;dur={(planned - asked.began) * 1000:.2f}, run;dur={reply.run * 1000:.2f}"
-    return respond(request, Answered(admitted, found.source, text, reply, timing, found.warning))
+    planning = time.monotonic() - asked.began
+    call = call_for(found.admitted, asked.context, asked.body, request.headers.get("idempotency-key"))
+    return _Ready(asked.session, found, call, deadline, planning, _pause(found.admitted, asked.context))
 
 
 async def _parse(request: Request) -> _Request:
@@ -82,7 +104,8 @@ async def _parse(request: Request) -> _Request:
         session=session.session_id,
         dialect=options.dialect,
     )
-    return _Request(session, RequestContext.from_parts(parts), body, began)
+    context = await on_body(request, len(body), partial(RequestContext.from_parts, parts))
+    return _Request(session, context, body, began)
 
 
 async def _plan(request: Request, state: ServiceState, context: RequestContext, deadline: float) -> Found:
@@ -91,14 +114,13 @@ async def _plan(request: Request, state: ServiceState, context: RequestContext, 
     return await state.lookup.find(Asked(context, partial(asker_of, request, state.passage.meter), until))
 
 
-async def _hold_back(admitted: Admitted, context: RequestContext, deadline: float) -> None:
-    """json-server's ``_delay``: where in ctx the milliseconds stand, the plan's hints say."""
+def _pause(admitted: Admitted, context: RequestContext) -> float:
+    """Seconds, of json-server's ``_delay``: where in ctx the milliseconds stand, the plan's hints say."""
     where = admitted.plan.response_hints.get("delay")
     if where is None:
-        return
+        return 0.0
     value = context.query.get(str(where).removeprefix("query."), "")
-    milliseconds = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 7 else 0
-    await asyncio.sleep(min(milliseconds / 1000, max(0.0, deadline - time.monotonic())))
+    return int(value) / 1000 if isinstance(value, str) and value.isdecimal() and len(value) < 7 else 0.0
 
 
 async def reserved(request: Request) -> Response:

@@ -60,6 +60,7 @@ class Settings:
     body_seconds: float
     write_seconds: float
     max_connections: int
+    buffer_bytes: int
     trusted_proxies: tuple[str, ...]
     sandbox_floor: tuple[Layer, ...]
     drain_seconds: float

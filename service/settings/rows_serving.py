@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from sandbox_runtime.layers import DEFAULT_FLOOR, Layer
 from service.settings import parsers
-from service.settings.row import Computed, Setting, at_most
+from service.settings.row import Computed, Facts, Setting, at_most
 
 _WORKERS = parsers.integer(1, 4096)
 _SECONDS = parsers.number(0.05, 86_400)
 _BYTES = parsers.size(1024, 1024**3)
+
+
+def _buffer_bytes(facts: Facts) -> str:
+    return str(max(256 * 1024**2, 4 * int(facts.readings["LARS_MAX_BODY_BYTES"].value)))
+
 
 SERVING: tuple[Setting, ...] = (
     Setting(
@@ -131,6 +136,14 @@ SERVING: tuple[Setting, ...] = (
         "Connections open at once, for each front; fewer where the limit of open files (ulimit -n) leaves no "
         "room for them beside the workers'. One more closes the one that has longest been without a request.",
         parsers.integer(1, 1_000_000),
+    ),
+    Setting(
+        "LARS_BUFFER_BYTES",
+        Computed("256m, or four times LARS_MAX_BODY_BYTES where that is more", _buffer_bytes),
+        "bytes",
+        "Memory for bodies that are read or in work, and as much for answers that are not taken yet, for "
+        "each front. Beyond it, whoever has been slow for longest is cut off.",
+        parsers.size(1024, 1024**4),
     ),
     Setting(
         "LARS_TRUSTED_PROXIES",

@@ -27,4 +27,5 @@ ORDERED: tuple[tuple[str, str], ...] = (
     ("LARS_MEMORY", "LARS_MEMORY_MAX"),
     ("LARS_CPU", "LARS_CPU_MAX"),
     ("LARS_MAX_CODE_BYTES", "LARS_MAX_BODY_BYTES"),
+    ("LARS_MAX_BODY_BYTES", "LARS_BUFFER_BYTES"),
 )

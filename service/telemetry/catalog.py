@@ -65,6 +65,13 @@ REFUSED: Final = Counter(
 EVICTED: Final = Counter(
     "lars_connections_evicted", "Connections without a request, closed to make room.", _NOTHING
 )
+_BUFFERS: Final = {"of": ("bodies", "answers")}
+BUFFERED: Final = Gauge(
+    "lars_buffer_bytes", "Bodies that are read or in work, and answers that are not taken yet.", _BUFFERS
+)
+CUT_OFF: Final = Counter(
+    "lars_buffers_cut_off", "Bodies and answers given up because too many callers were slow.", _BUFFERS
+)
 
 # Programs and workers.
 PROGRAMS: Final = Counter(

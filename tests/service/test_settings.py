@@ -99,6 +99,7 @@ def test_defaults() -> None:
         "body_seconds": 30.0,
         "write_seconds": 30.0,
         "max_connections": 4096,
+        "buffer_bytes": 256 * MIB,
         "trusted_proxies": (),
         "max_code_bytes": MIB // 2,
         "max_output_bytes": MIB,
@@ -252,12 +253,17 @@ def test_a_default_yields_to_a_lower_ceiling() -> None:
     assert (settings.pool_size, settings.max_code_bytes) == (2, 65_536)
 
 
+def test_the_default_of_all_buffers_follows_the_largest_body() -> None:
+    assert read(LARS_MAX_BODY_BYTES="64m").buffer_bytes == 256 * MIB
+    assert read(LARS_MAX_BODY_BYTES="1g").buffer_bytes == 4 << 30
+
+
 @pytest.mark.parametrize(("lower", "upper"), ORDERED)
 def test_a_value_above_its_ceiling(lower: str, upper: str) -> None:
     """Both names, both values and the remedy are told."""
     environ = (
         {lower: "100m", upper: "50m"}
-        if lower.startswith(("LARS_MEM", "LARS_MAX_C"))
+        if lower.startswith(("LARS_MEM", "LARS_MAX_C", "LARS_MAX_B"))
         else {lower: "9", upper: "4"}
     )
     low, high = environ[lower], environ[upper]

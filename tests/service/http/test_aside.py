@@ -18,7 +18,9 @@ from tests.service.http.serving import served
 from tests.service.http.stack import application
 
 MANY = 8
-LIMITS = Limits(4096, 20, header_seconds=5, body_seconds=5, write_seconds=5, connections=MANY)
+LIMITS = Limits(
+    4096, 20, header_seconds=5, body_seconds=5, write_seconds=5, connections=MANY, buffer_bytes=1 << 20
+)
 PATIENCE = 10.0
 WAITING = b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n"
 OTHER = b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n"

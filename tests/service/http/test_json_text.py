@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -94,3 +95,25 @@ def test_time_grows_with_the_text(text: bytes) -> None:
     with pytest.raises(MalformedJson):
         check_depth(b"[" * 501 + b"]" * 501 + text)
     assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_nobody_looks_for_garbage_in_new_arrays(was_on: bool) -> None:
+    """Again and again, which would take ten times as long as the parsing; once, when that is on again."""
+    text = b"[" + b"[]," * 100_000 + b"0]"
+    looks: list[str] = []
+
+    def look(phase: str, _: dict[str, int]) -> None:
+        looks.append(phase)
+
+    (gc.enable if was_on else gc.disable)()
+    gc.callbacks.append(look)
+    try:
+        value = loads(text)
+        during = len(looks)
+        assert gc.isenabled() == was_on
+    finally:
+        gc.callbacks.remove(look)
+        gc.enable()
+    assert len(value) == 100_001
+    assert during <= len(("start", "stop"))

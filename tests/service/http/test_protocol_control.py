@@ -16,7 +16,9 @@ from service.http.protocol import bounded
 from tests.service.http.serving import served
 from tests.service.http.stack import application
 
-LIMITS = Limits(4096, 20, header_seconds=5, body_seconds=5, write_seconds=5, connections=8)
+LIMITS = Limits(
+    4096, 20, header_seconds=5, body_seconds=5, write_seconds=5, connections=8, buffer_bytes=1 << 20
+)
 HOST = b"Host: x\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
