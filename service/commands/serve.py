@@ -161,9 +161,13 @@ def _keep(_: Prepared) -> None:
 def _for_children(environ: Mapping[str, str]) -> dict[str, str]:
     """Without what is secret, and without what the service manager says to this process."""
     ours = SOCKET_VARIABLES | MANAGER_VARIABLES
-    return {name: value for name, value in without_secrets(environ).items() if name not in ours}
+    kept = {name: value for name, value in without_secrets(environ).items() if name not in ours}
+    return {**_MALLOC, **kept}
 
 
+# mallopt(3): what large bodies and answers have taken goes back when they are gone. glibc's own thresholds
+# rise with what was freed last, and a front that was once sent many of them stays four times as large.
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_TRIM_THRESHOLD_": str(16 << 20)}
 _OPEN = (
     "\n  OPEN: there is no key, so any program of this machine may use the service; "
     "'lars keys add --name NAME --env prod' makes one and closes it"

@@ -16,6 +16,7 @@ from typing import Protocol
 from sandbox_runtime import wire
 
 _CHUNK = 1 << 18
+_NOTHING = memoryview(b"")
 
 
 class Reader(Protocol):
@@ -54,7 +55,7 @@ class Worker:
         self._decoder = wire.Decoder({})
         self._eof = False
         self._waits_to_write = False
-        self._unsent = memoryview(b"")
+        self._unsent = _NOTHING
 
     def listen(self, limits: Mapping[wire.Kind, int], reader: Reader) -> None:
         """Give ``reader`` every frame of the kinds in ``limits``, none longer than said there."""
@@ -86,6 +87,8 @@ class Worker:
             return
         self.kill()
         self.closed = True
+        self._reader = None  # which has this process: no cycle of references keeps a job and its data
+        self._unsent = _NOTHING
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._socket.close()
@@ -96,18 +99,20 @@ class Worker:
         """The zygote has reaped it."""
         self.exit = message
         self._is_gone()
-        if self._reader is not None:
+        reader = self._reader
+        if reader is not None:
             self._readable(drain=True)  # what it sent before it died is still in the socket
-            self._reader.on_dead()
+            reader.on_dead()
 
     def lost(self) -> None:
         """Its zygote is gone."""
         self._is_gone()
-        if self._reader is None:
+        reader = self._reader
+        if reader is None:
             self.destroy()
         else:
             self._readable(drain=True)
-            self._reader.on_lost()
+            reader.on_lost()
 
     def _is_gone(self) -> None:
         self.gone.set()
@@ -123,15 +128,16 @@ class Worker:
                 self._waits_to_write = True
                 self._loop.add_writer(self._socket, self._writable)
             return
-        except OSError:
-            self._unsent = memoryview(b"")  # it is dying; its EOF or its exit says how
+        except OSError:  # it is dying; its EOF or its exit says how
             self.deaf = True
+        self._unsent = _NOTHING  # an empty part of a message keeps the whole of it
         if self._waits_to_write:
             self._waits_to_write = False
             self._loop.remove_writer(self._socket)
 
     def _readable(self, drain: bool = False) -> None:
-        if self._reader is None:
+        reader = self._reader
+        if reader is None:
             return
         try:
             while not self.closed and not self._eof:
@@ -140,14 +146,14 @@ class Worker:
                     self._end_of_file()
                     return
                 for frame in self._decoder.feed(chunk):
-                    self._reader.on_frame(frame)
+                    reader.on_frame(frame)
                 if len(chunk) < _CHUNK and not drain:
                     return  # that was all; should more have come just now, we are called again
         except BlockingIOError:
             return
         except wire.WireError:
             self.kill()
-            self._reader.on_broken()
+            reader.on_broken()
             self._end_of_file()
         except ConnectionError:
             self._end_of_file()
