@@ -5,14 +5,13 @@ What the front and the session's worker do between them, in one call and with no
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox_runtime.policy import POLICIES, Allowed, foreign_literals, judge, plan_builtins
+from sandbox_runtime.policy import POLICIES, Allowed, judge, plan_builtins
 from sandbox_runtime.store.database import SessionDatabase
 from sandbox_runtime.store.errors import StoreError
 from service.errors import LarsError, problem
@@ -87,20 +86,17 @@ class Session:
         try:
             context = context_of(method, target, body, given, self.dialect)
             shape = shape_of(context, VERSIONS, PLANNER.body_depth)
-            plan, code = self._planned(shape, context.as_ctx())
+            plan, code = self._planned(shape)
         except LarsError as error:
             status, more, content = problem(error)
             return Reply(status, content, more)
         return self._run(plan, code, json.loads(context.encoded()))
 
-    def _planned(self, shape: Shape, ctx: dict[str, Any]) -> tuple[Plan, Any]:
+    def _planned(self, shape: Shape) -> tuple[Plan, Any]:
         key = shape.key()
         if key not in self._codes:
             plan = PLANNER.plan(shape)
             self._codes[key] = plan, admitted(plan.block)
-            values = [ctx["segments"][1::2], ctx["query"], ctx["body_json"]]
-            found = foreign_literals(ast.parse(plan.block), values, shape.vocabulary())
-            assert found is None, (found, plan.block)
         return self._codes[key]
 
     def _run(self, plan: Plan, code: Any, ctx: dict[str, Any]) -> Reply:
