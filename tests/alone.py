@@ -43,6 +43,7 @@ FIRST: Final = (
     "tests/access/",
     "tests/planning/test_whole_service.py",
     "tests/deploy/test_deploy.py",
+    "tests/test_loadtest.py",
     "tests/test_scripts.py",
     "tests/test_bench.py",
     "tests/functions/test_function_persistence.py",
