@@ -263,9 +263,13 @@ def _private_mounts() -> None:
 
 
 def _become_nobody() -> None:
-    os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    try:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    except OSError as error:  # user_namespaces(7): setgroups is denied, or the id is not mapped
+        why = f"root of a user namespace without user and group {NOBODY}; map them, or start as another user"
+        raise OSError(error.errno, why) from error
     # Changing uid makes /proc/self/uid_map root's; the map is written next.
     linux.set_dumpable(True)()
 

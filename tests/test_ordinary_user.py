@@ -101,3 +101,11 @@ def test_a_service_of_an_ordinary_user_runs_programs_in_the_whole_jail(readable:
 
 def _status(pid: int) -> str:
     return Path(f"/proc/{pid}/status").read_text()
+
+
+def test_a_root_of_one_id_is_told_what_is_missing() -> None:
+    """``unshare --map-root-user``, where the user that root becomes is not mapped."""
+    command = ["unshare", "--map-root-user", sys.executable, "-m", "service", "doctor"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 1
+    assert f"without user and group {NOBODY}; map them, or start as another user" in done.stderr
