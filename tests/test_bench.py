@@ -23,6 +23,7 @@ from scripts.benchmark import (
     fair,
     filtered,
     fronts,
+    functions,
     json_server,
     memory,
     mix,
@@ -527,6 +528,17 @@ def test_the_mix_runs_on_a_service_and_leaves_it_as_it_was() -> None:
         broken = sessions.Mix(service.port, (Ask("get", "GET", "/notes/0", "", "nobody"),), lambda: None)
         with pytest.raises(processes.BenchError, match=r"failures \{'404': "):
             broken(1, 0.1)
+
+
+def test_functions_are_copied_as_they_were_loaded() -> None:
+    """Each is served at a path of its own."""
+    with processes.data_root() as root:
+        functions.load_one(root)
+        functions.copy_function(root, 3)
+        with processes.service(functions.settings_of(root)) as service:
+            for path in (functions.PATH, f"{functions.PATH}/1", f"{functions.PATH}/3"):
+                called = Ask("call", "POST", path, functions.BODY, key="")
+                assert ask(service.port, called) == b"42"
 
 
 def test_an_unknown_row_is_wrong_usage() -> None:

@@ -28,6 +28,16 @@ PATH = "/bench/double"
 BODY = '{"x": 21}'
 _KEY = "a-key-for-the-bench-alone"
 _STARTS = 3
+_NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+# Tables, and what of a row another function has for itself.
+_COPIED = {
+    "lars_function_versions": {"hash": "printf('%040x', i)"},
+    "lars_functions": {
+        "hash": "printf('%040x', i)",
+        "path": "path || '/' || i",
+        "revision": "revision + i",
+    },
+}
 
 
 def function_rows(effort: Effort) -> list[Row]:
@@ -90,20 +100,14 @@ def load_one(root: Path) -> None:
 def copy_function(root: Path, count: int) -> None:
     """So many more like the one that is loaded, each of a contract and a path of its own; as rows, because
     loading them takes a minute."""
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-    other_hash = "printf('%040x', i)"
     with closing(sqlite3.connect(root / "control.db")) as database, database:
-        database.execute(
-            f"{numbers}INSERT INTO lars_function_versions SELECT {other_hash}, name, version, digest, "  # noqa: S608 - constants
-            "signature, created, created_by FROM lars_function_versions, n",
-            (count,),
-        )
-        database.execute(
-            f"{numbers}INSERT INTO lars_functions SELECT {other_hash}, name, module, path || '/' || i, "  # noqa: S608 - constants
-            "method, version, canary, canary_weight, loaded, created, updated, revision + i, owner "
-            "FROM lars_functions, n",
-            (count,),
-        )
+        for table, others in _COPIED.items():
+            names = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+            values = ", ".join(others.get(name, name) for name in names)
+            database.execute(
+                f"{_NUMBERS} INSERT INTO {table} SELECT {values} FROM {table}, n",  # noqa: S608 - constants
+                (count,),
+            )
         database.execute("UPDATE lars_revision SET number = number + ?", (count,))
 
 
