@@ -21,6 +21,7 @@ from service.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from service.garbage import without_collection
 from service.http.disconnect import CONNECTION, Connection, DisconnectWatch
 from service.http.holdings import Kept
 from service.http.json_text import check_depth, loads
@@ -126,7 +127,8 @@ def parse_json(body: bytes) -> Any:
     # orjson reads no number above 1e308, but an integer may have any number of digits.
     check_depth(body)
     try:
-        value = json.loads(body, parse_int=_integer, parse_constant=_refuse_constant)
+        with without_collection():
+            value = json.loads(body, parse_int=_integer, parse_constant=_refuse_constant)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # json reads what orjson refuses, and no field could be encoded
         raise json.JSONDecodeError("lone surrogate in a string", "", 0) from None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
 import orjson
 
 from service.errors import MalformedJson
+from service.garbage import without_collection
 
 # Every reader on the way can follow: the recursion of Python's own json ends at about 1000.
 MAX_DEPTH = 500
@@ -27,7 +25,7 @@ def loads(text: bytes) -> Any:
     """As orjson.loads. json.JSONDecodeError when it is no JSON, MalformedJson above MAX_DEPTH."""
     if not _may_be_deep(text):
         return orjson.loads(text)
-    with _no_collection():
+    with without_collection():
         return _loads(text)
 
 
@@ -44,19 +42,6 @@ def _loads(text: bytes) -> Any:
         if "depth" not in error.msg:
             raise
     raise _too_deep()
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Millions of new arrays would be searched for garbage again and again, of which JSON has none: 8 MB of
-    them take 1.1 s, and 0.15 s without that."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def check_depth(text: bytes) -> None:

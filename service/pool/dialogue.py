@@ -15,6 +15,7 @@ from sandbox_runtime.domain import WorkerKind
 from service.errors import WorkerLost
 from service.pool.cpu_clock import CpuClock
 from service.pool.output import read_stream
+from service.pool.value import check_value
 from service.pool.worker import Worker
 from service.telemetry.catalog import KILLS
 
@@ -124,7 +125,7 @@ class Dialogue(Generic[T]):
         if read is not None:
             self._answer.set_result((self._body, read(wire.decode_object(frame))))
         elif self._body is None and len(frame.payload) <= self._longest:
-            wire.check_json(frame.payload)
+            check_value(frame.payload)
             self._body = frame.payload
         else:
             raise wire.WireError(f"{frame.kind.name} out of turn")

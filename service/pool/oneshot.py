@@ -17,6 +17,7 @@ from service.errors import WorkerLost
 from service.pool.cpu_clock import cpu_seconds
 from service.pool.job import Job, Outcome, Timing, Usage
 from service.pool.output import read_stream
+from service.pool.value import check_value
 from service.pool.verdict import Ending, KillReason, conclude
 from service.pool.worker import Worker
 from service.telemetry.catalog import KILLS
@@ -74,7 +75,7 @@ class OneShotRun:
 
     def on_frame(self, frame: wire.Frame) -> None:
         if frame.kind is wire.Kind.RESULT and self._result is None and self._report is None:
-            wire.check_json(frame.payload)
+            check_value(frame.payload)
             self._result = frame.payload
         elif frame.kind is wire.Kind.DONE and self._report is None:
             self._report = Report.from_wire(wire.decode_object(frame))
