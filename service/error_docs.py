@@ -150,7 +150,8 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         "Send the request again if running the program twice does no harm.",
     ),
     errors.Overloaded: Advice(
-        "Every worker is busy and the queue is full. Nothing ran.",
+        "Every worker is busy and the queue is full, or bodies of other callers take all memory there is "
+        "for them (`LARS_BUFFER_BYTES`). Nothing ran.",
         "Send the request again after `retry_after` seconds (also in `Retry-After`).",
         ("retry_after",),
     ),

@@ -47,7 +47,7 @@ class PlanPending(TryLater):
 
 
 class Overloaded(TryLater):
-    """Pool and queue are full."""
+    """Pool and queue are full, or the memory for bodies is."""
 
     usual = "every worker is busy and the queue is full, so the request was refused and nothing ran"
 
