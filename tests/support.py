@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
@@ -25,6 +26,8 @@ from service.supervisor.zygote import ZygoteSpec
 T = TypeVar("T")
 PATIENCE = 50.0  # s: below pytest's own timeout
 SIZE = PoolSize(idle=1, workers=8, queue=16)
+# The interpreter behind a virtual environment: zygotes run it. typeshed does not have the name.
+BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:

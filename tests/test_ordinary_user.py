@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 from sandbox_runtime.layers import DEFAULT_FLOOR
 from tests.supervisor.serving import ROOT, running
+from tests.support import BASE_PYTHON
 
 NOBODY = 65534
 # setpriv itself still has root's capabilities when it looks up what to run; the shell has none.
@@ -32,8 +33,7 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 def interpreter() -> str:
     """A Python of the running version, whose extension modules are therefore of use, that nobody can run."""
-    base = getattr(sys, "_base_executable", sys.executable)
-    candidates = (base, f"/usr/bin/python{VERSION}", f"/usr/local/bin/python{VERSION}")
+    candidates = (BASE_PYTHON, f"/usr/bin/python{VERSION}", f"/usr/local/bin/python{VERSION}")
     ask = "import sys; print('%d.%d' % sys.version_info[:2])"
     for candidate in candidates:
         command = [*AS_NOBODY, candidate, "-c", ask]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import resource
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.execution.programs import Case
+from tests.support import BASE_PYTHON
 
 _ADDRESS = re.compile("0x[0-9a-f]{6,}")
 _PATIENCE = 40.0
@@ -43,7 +43,7 @@ def base_interpreter(case: Case, directory: Path) -> End:
     streams = [directory / "stdin", directory / "stdout", directory / "stderr"]
     with streams[0].open("rb") as stdin, streams[1].open("wb") as stdout, streams[2].open("wb") as stderr:
         process = subprocess.run(
-            [getattr(sys, "_base_executable", sys.executable), "-X", "utf8", "main.py", *case.argv],
+            [BASE_PYTHON, "-X", "utf8", "main.py", *case.argv],
             cwd=home,
             stdin=stdin if case.stdin is not None else subprocess.DEVNULL,
             stdout=stdout,

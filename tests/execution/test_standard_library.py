@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.support import Sandboxes
+from tests.support import BASE_PYTHON, Sandboxes
 
 # What may fail in the jail alone, and why. Nothing so far.
 ALLOWED: Mapping[str, str] = {}
@@ -44,7 +44,7 @@ def sandboxes() -> Iterator[Sandboxes]:
 
 def test_every_module(sandboxes: Sandboxes) -> None:
     """The same modules import, and the same fail for the same reason, but for the table."""
-    python = getattr(sys, "_base_executable", sys.executable)
+    python = BASE_PYTHON
     command = [python, "-X", "utf8", "-c", _program()]
     base = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
     outcome = sandboxes.run(_program(), memory=1 << 30)

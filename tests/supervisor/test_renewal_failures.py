@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.supervisor.serving import ROOT, running, serving, wait_until
+from tests.support import BASE_PYTHON
 
 BARE = (sys.executable, str(ROOT / "tests" / "supervisor" / "bare.py"))
 # A launcher and a zygote that name a layer nobody has heard of; sandbox_runtime/zygote.py has what they say.
@@ -72,14 +73,13 @@ def test_a_front_that_cannot_be_started_again_takes_no_other_with_it(tmp_path: P
 def test_a_zygote_of_a_newer_release_is_not_believed(tmp_path: Path) -> None:
     """What is on the disk may say what the main process, which stays, does not know."""
     link = tmp_path / "python"
-    base = getattr(sys, "_base_executable")  # noqa: B009 - typeshed does not have it
-    link.symlink_to(base)
+    link.symlink_to(BASE_PYTHON)
     command = (*BARE, "other python")
     with running(command, tmp_path, FAKE_PYTHON=str(link), LARS_ZYGOTES="1", LARS_POOL_SIZE="2") as service:
         service.wait_ready()
         before = service.fronts, service.zygotes
         newer = tmp_path / "newer"
-        newer.write_text(f"#!{base}\n{NEWER}")
+        newer.write_text(f"#!{BASE_PYTHON}\n{NEWER}")
         newer.chmod(0o755)
         newer.replace(link)
         service.popen.send_signal(signal.SIGHUP)
@@ -119,7 +119,7 @@ def set_version(database: sqlite3.Connection, version: str) -> None:
 
 def test_a_zygote_that_cannot_be_replaced_stays(tmp_path: Path) -> None:
     link = tmp_path / "python"
-    link.symlink_to(getattr(sys, "_base_executable"))  # noqa: B009 - typeshed does not have it
+    link.symlink_to(BASE_PYTHON)
     command = (*BARE, "other python")
     with running(command, tmp_path, FAKE_PYTHON=str(link), LARS_ZYGOTES="1", LARS_POOL_SIZE="2") as service:
         service.wait_ready()

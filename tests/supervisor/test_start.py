@@ -17,6 +17,7 @@ import pytest
 from tests.supervisor.load import Load
 from tests.supervisor.processes import children, tree
 from tests.supervisor.serving import ROOT, Service, running, serving, wait_until
+from tests.support import BASE_PYTHON
 
 SERVE = (sys.executable, "-m", "service", "serve", "--port", "0")
 LATE_FRONT = (sys.executable, str(ROOT / "tests" / "supervisor" / "late_front.py"))
@@ -135,7 +136,7 @@ def test_a_base_python_that_goes_away_later_is_tried_a_few_times_and_then_ends_t
     tmp_path: Path,
 ) -> None:
     link = tmp_path / "python"
-    link.symlink_to(getattr(sys, "_base_executable"))  # noqa: B009 - typeshed does not have it
+    link.symlink_to(BASE_PYTHON)
     with bare(tmp_path, "other python", FAKE_PYTHON=str(link), LARS_ZYGOTES="1") as service:
         service.wait_ready()
         link.unlink()
@@ -150,7 +151,7 @@ def test_a_base_python_that_goes_away_later_is_tried_a_few_times_and_then_ends_t
 
 def test_while_one_zygote_serves_another_that_cannot_start_is_tried_for_ever(tmp_path: Path) -> None:
     link = tmp_path / "python"
-    link.symlink_to(getattr(sys, "_base_executable"))  # noqa: B009 - typeshed does not have it
+    link.symlink_to(BASE_PYTHON)
     with bare(tmp_path, "other python", FAKE_PYTHON=str(link), LARS_ZYGOTES="2") as service:
         service.wait_ready()
         wait_until(lambda: len(service.zygotes) == 2, "both stand")

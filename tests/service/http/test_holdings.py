@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,7 +89,7 @@ def test_what_may_give_way_is_never_above_the_limit(steps: list[tuple[str, str, 
     """Unless it is alone, or whole ones are."""
     room, kept, whole = Room(), dict[str, int](), dict[str, int]()
     for step, name, size in steps:
-        holding = room.named.setdefault(name, Holding(lambda name=name: room.cut.append(name)))  # type: ignore[misc]
+        holding = room.named.setdefault(name, Holding(partial(room.cut.append, name)))
         if step == "drop":
             room.holdings.drop(holding)
             kept.pop(name, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -45,7 +46,7 @@ async def test_what_it_raises_is_raised_and_the_next_one_runs() -> None:
 async def test_who_leaves_is_passed_over() -> None:
     large, came = LargeWork(), list[int]()
     await large.run(lambda: time.sleep(SECONDS))
-    waiting = [asyncio.create_task(large.run(lambda n=number: came.append(n))) for number in range(3)]  # type: ignore[misc]
+    waiting = [asyncio.create_task(large.run(partial(came.append, number))) for number in range(3)]
     await asyncio.sleep(0)
     waiting[0].cancel()
     waiting[1].cancel()
