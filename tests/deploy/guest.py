@@ -26,6 +26,8 @@ from tests.deploy.guest_tools import (
     show,
     wait_until,
 )
+from tests.planning.providers.replies import Says
+from tests.planning.providers.server import FakeProvider
 
 KEY = "stargate-key-of-this-test"
 # Of a model's library, so that no process but the planner may have it: the supervisor becomes a new program.
@@ -322,6 +324,21 @@ def network_where_it_is_asked_for() -> None:
         """The former address is free."""
 
 
+def a_model_is_asked() -> None:
+    """A setting that names one has its clients installed; the planner reaches it out of the unit."""
+    with FakeProvider(Says('{"code": "print(6 * 7)", "assessment": "fine"}')) as provider:
+        with SETTINGS.open("a") as file:
+            file.write(
+                f"LARS_LLM_BASE_URL={provider.base_url('openai')}\nLARS_LLM_MODEL=one-of-my-own\n"
+                f"LARS_SANDBOX_LLM_ALLOWED_HOSTS={provider.host}\n"
+            )
+        deploy()
+        wanted = {"query": "six times seven"}
+        status, body = ask("POST", "/generate-and-execute", wanted, admin(), PORT + 3)
+        assert (status, body["stdout"]) == (200, "42\n"), body
+        assert provider.requests[0].body["model"] == "one-of-my-own"
+
+
 def limits_by_cgroup() -> None:
     """What the group of a unit does, where there are controllers."""
     if not IN_VM:
@@ -366,6 +383,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     settings_are_checked,
     settings_that_do_not_work_are_taken_back,
     network_where_it_is_asked_for,
+    a_model_is_asked,
     uninstallation,
 )
 

@@ -45,14 +45,15 @@ ensure_rootfs() { # ensure_rootfs SUITE CACHE
     rm -rf "$kernel"
 }
 
-# The wheels of the lock file for the suite's Python: inside there is no network.
+# The wheels of the lock file with the clients of models, which has all of the other's, for the suite's Python:
+# inside there is no network.
 ensure_wheels() { # ensure_wheels SUITE CACHE
-    local digest
-    digest=$(sha256sum "$root/requirements.lock" | cut -c 1-16)
+    local digest lock=$root/requirements-llm.lock
+    digest=$(sha256sum "$lock" | cut -c 1-16)
     wheels=$2/wheels-$digest
     [[ ! -e $wheels/complete ]] || return 0
     mkdir -p "$wheels"
-    "$venv/bin/python" "$root/tests/deploy/pins.py" "$root/requirements.lock" "${python_of[$1]}" >"$wheels/lock"
+    "$venv/bin/python" "$root/tests/deploy/pins.py" "$lock" "${python_of[$1]}" >"$wheels/lock"
     "$venv/bin/python" -I -m pip download --quiet --require-hashes --only-binary=:all: --dest "$wheels" \
         --python-version "${python_of[$1]}" --requirement "$wheels/lock"
     touch "$wheels/complete"
