@@ -140,9 +140,10 @@ def test_who_waits_in_vain(tmp_path: Path) -> None:
         assert first.result().status_code == 200
         text = scraped(service)
         assert value(text, "lars_queue_seconds_count", domain="oneshot") == 2
-        assert 0.3 <= value(text, "lars_queue_seconds_sum", domain="oneshot") < 1
+        # Not quite its timeout: that began when the request came.
+        assert 0.2 <= value(text, "lars_queue_seconds_sum", domain="oneshot") < 1
         (line,) = service.requests_logged(answer.headers["X-Request-ID"])
-        assert line["queue_ms"] >= 300
+        assert line["queue_ms"] >= 200
 
 
 def test_a_front_that_is_killed(tmp_path: Path) -> None:
