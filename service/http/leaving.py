@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from service.http.incoming import HEAD
 from service.http.kernel_view import round_trip, unread
-from service.http.protocol import HEAD, LINGER, BoundedProtocol
+from service.http.protocol import LINGER, BoundedProtocol
 from service.turning_away import hear
 
 # Whose address a peer on a socket of a path has: it is a process of this machine, as one on loopback is.
@@ -60,7 +61,7 @@ class LeavingProtocol(BoundedProtocol):
     def end_silence(self, now: float, seconds: float) -> None:
         """Close it when nothing has come on it for so long since it was opened, or since the last answer; or
         longer by as much as an answer takes on its way there, and the next request on its way here."""
-        silent = not self._is_served() and self._reading != HEAD and self._lingers_until is None
+        silent = not self._is_served() and self._incoming.stage != HEAD and self._lingers_until is None
         if not silent or now - self._since < seconds or unread(self.transport):
             return
         if now - self._since >= seconds + round_trip(self.transport):

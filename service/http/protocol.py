@@ -16,26 +16,22 @@ from service.errors import (
     HeadersTooLarge,
     LarsError,
     Overloaded,
-    RequestTimeout,
     TooManyConnections,
 )
 from service.http.connections import Connections
 from service.http.disconnect import CONNECTION
 from service.http.ending import Ending
 from service.http.exceptions import set_fault
-from service.http.head import check_coding, check_size, check_upgrade, check_version, too_long, with_path
+from service.http.head import check_coding, check_size, check_upgrade, check_version, with_path
 from service.http.holdings import Kept
+from service.http.incoming import BODY, HEAD, Incoming
 from service.http.kernel_view import unacknowledged
 from service.http.large import LargeWork
 from service.http.pace import Pace
 from service.http.refusal import refusal
 
-# How far the message that is coming in has come.
-_NOTHING, HEAD, _BODY = range(3)
 # Requests that may wait on one connection for the answers to those before them. One read can hold thousands.
 _PIPELINED = 16
-# A chunk of one byte takes six: so much of a chunked body beside its content is ordinary.
-_FRAMING = 8
 _TOO_MUCH = (
     "the bodies that are read and in work take all memory for them (LARS_BUFFER_BYTES), and this one has "
     "been coming in for longest, so it was given up and nothing ran"
@@ -58,22 +54,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._limits = self.everyone.limits
         self._max_headers = self._limits.headers
-        self._reading = _NOTHING
+        self._incoming = Incoming(self._limits)
         self._deaf = False  # nothing more that comes is read
         self._lingers_until: float | None = None
         self._since = self.loop.time()  # of being open, or of the last answer
         self._used = False  # whether there has been an answer
-        # Of the unfinished message: when its head or body was first found unfinished (0: not yet), how many
-        # bytes of it have surely come, how many of them are content.
-        self._begun = 0.0
-        self._came = 0
-        self._content = 0
-        self._body_pace: Pace | None = None
         self._write_pace: Pace | None = None
-        # Of the read being parsed: its size, and whether a head or a message ended in it.
-        self._size = 0
-        self._mixed = False
-        self._hosts = 0
         self._in_work: RequestResponseCycle | None = None
         self._leave: Callable[[], None] | None = None  # ends the wait of a request that is set aside
 
@@ -101,7 +87,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        self._size, self._mixed = len(data), False
+        self._incoming.read(len(data))
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -110,8 +96,8 @@ class BoundedProtocol(HttpToolsProtocol):
             told = error.__context__
             self._broken(told if isinstance(told, LarsError) else _malformed(error))
             return
-        if self._reading:
-            self._unfinished()
+        if self._incoming.stage:
+            self._heed(self._incoming.unfinished(self.loop.time(), self.url))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -125,8 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # What the parser says. What is raised here comes back out of feed_data.
 
     def on_message_begin(self) -> None:
-        self._reading = HEAD
-        self._begun, self._came, self._hosts = 0.0, 0, 0
+        self._incoming.begin()
         super().on_message_begin()
         cast("Scope", self.scope)[CONNECTION] = self
 
@@ -136,7 +121,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise HeadersTooLarge("header fields", self._max_headers, setting="LARS_MAX_HEADERS")
         name = name.lower()
         if name == b"host":
-            self._hosts += 1
+            self._incoming.hosts += 1
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         elif name == b"transfer-encoding":
@@ -145,10 +130,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A request begins, unless it is refused here."""
-        if self._came + self._size > self._limits.header_bytes:
+        if self._incoming.head_bytes > self._limits.header_bytes:
             check_size(self.url, self.headers, self._limits.header_bytes)
         version = self.parser.get_http_version()
-        check_version(version, self._hosts)
+        check_version(version, self._incoming.hosts)
         upgrade = self.parser.should_upgrade()
         if upgrade:
             check_upgrade(self.parser.get_method(), self.headers)
@@ -160,8 +145,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise BadRequest("too many requests wait on one connection; read the answers")
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", self._ending)
-        self._reading, self._mixed = _BODY, True
-        self._begun, self._came, self._content = 0.0, 0, 0
+        self._incoming.head_ends()
         self.headers = []  # the scope has the other list
         if self._leave is None:  # else the request that is set aside has been sent another after it
             self.everyone.waiting.pop(self, None)
@@ -169,11 +153,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._last_request()
 
     def on_body(self, body: bytes) -> None:
-        self._content += len(body)
+        self._incoming.bring(len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._reading, self._mixed = _NOTHING, True
+        self._incoming.end()
         super().on_message_complete()
         if self.cycle.response_complete:
             self._wait()
@@ -231,12 +215,9 @@ class BoundedProtocol(HttpToolsProtocol):
             elif now > self._lingers_until:
                 self.transport.abort()
         elif self._is_served():
-            self._sweep_body(now)
-        elif self._reading == HEAD:
-            if now - max(self._begun, self._since) > self._limits.header_seconds:
-                self._refuse(
-                    RequestTimeout("head", self._limits.header_seconds, setting="LARS_HEADER_SECONDS")
-                )
+            self._heed(self._incoming.slow_body(now, unread=self.flow.read_paused))
+        elif self._incoming.stage == HEAD:
+            self._heed(self._incoming.late_head(now, self._since))
         elif now - self._since > self._patience():
             self.transport.close()
 
@@ -252,7 +233,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.everyone.waiting[self] = None
 
     def _patience(self) -> float:
-        if self._reading == _BODY:
+        if self._incoming.stage == BODY:
             return self._limits.body_seconds
         return self.timeout_keep_alive if self._used else self._limits.header_seconds
 
@@ -274,44 +255,26 @@ class BoundedProtocol(HttpToolsProtocol):
             self.kept.answer(size)
         return self._write_pace.too_slow(now, -left, self._limits.write_seconds)
 
-    def _sweep_body(self, now: float) -> None:
-        pace = self._body_pace
-        if self._reading != _BODY or pace is None:
-            return
-        if self.flow.read_paused:  # it is the application that does not read
-            pace.since, pace.done = now, self._content
-        elif pace.too_slow(now, self._content, self._limits.body_seconds):
-            self._broken(RequestTimeout("body", self._limits.body_seconds, setting="LARS_BODY_SECONDS"))
-
-    def _unfinished(self) -> None:
-        """After a read at whose end a head or a body is not whole."""
-        if not self._begun:
-            self._begun = self.loop.time()
-            self._body_pace = Pace(self._begun, self._content) if self._reading == _BODY else None
-        if not self._mixed:
-            self._came += self._size
-        limit = self._limits.header_bytes
-        if self._reading == HEAD and self._came > limit:
-            self._broken(too_long(self.url, limit))
-        elif self._reading == _BODY and self._came > limit + _FRAMING * self._content:
-            self._broken(HeadersTooLarge("bytes of chunk extensions and trailers", limit))
-
     def _last_request(self) -> None:
         """Answer what was begun, then close."""
         self._deaf = True
         self.cycle.keep_alive = False
 
+    def _heed(self, error: LarsError | None) -> None:
+        if error is not None:
+            self._broken(error)
+
     def _broken(self, error: LarsError) -> None:
         """The message that comes in has no end that could be read."""
         self._deaf = True
         if not self._is_served():
-            if self._reading == _BODY:  # answered long ago: a second answer would be taken for the next one
-                self._linger(LINGER)
+            if self._incoming.stage == BODY:
+                self._linger(LINGER)  # answered long ago: a second answer would be taken for the next one
             else:
                 self._refuse(error)
             return
         self._last_request()
-        if self._reading == _BODY and not self.cycle.response_started:
+        if self._incoming.stage == BODY and not self.cycle.response_started:
             set_fault(cast("Scope", self.cycle.scope), error)
             self.cycle.message_event.set()
 
@@ -326,15 +289,15 @@ class BoundedProtocol(HttpToolsProtocol):
         the end of the request or of what was sent ahead, is given time to read it."""
         if self.transport.is_closing():
             return
-        if not self._reading and not self._deaf:
+        if not self._incoming.stage and not self._deaf:
             self.transport.close()
             return
-        long = self._reading == _BODY and not self.everyone.leaving
+        long = self._incoming.stage == BODY and not self.everyone.leaving
         self._linger(self._limits.body_seconds if long else LINGER)
         self.everyone.waiting[self] = None
 
     def _cut_body_off(self) -> None:
-        if self._reading == _BODY:  # else all of it is there, and will be read at once
+        if self._incoming.stage == BODY:  # else all of it is there, and will be read at once
             self._broken(Overloaded(_TOO_MUCH))
 
     def _linger(self, seconds: float) -> None:
