@@ -18,6 +18,7 @@ from service.model_keys import part_with_model_keys
 from service.settings import Settings, SettingsError, conflicts, load_env_file, unknown_variables
 from service.supervisor.supervisor import StartFailed
 from service.supervisor.zygote import ZygoteFailed
+from service.surroundings import make_usual
 from service.telemetry.logs import configure_logging
 
 _OPERATOR_ERRORS = (
@@ -35,6 +36,7 @@ _OPERATOR_ERRORS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point. Exit status 0, 1 when the service or sandbox fails, 2 for wrong usage."""
+    make_usual()
     options = _parser().parse_args(arguments)
     try:
         environ = _environ(options)
