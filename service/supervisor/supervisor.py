@@ -125,7 +125,11 @@ class Supervisor:
     def _start(self) -> None:
         """All at once: a front imports for longer than everything else takes together."""
         if self._plan.errand is not None:
-            self._errand = self._plan.errand()
+            try:
+                self._errand = self._plan.errand()
+            except OSError as error:
+                self.on_hopeless(f"the child that sees to the control database could not start: {error}")
+                return
         for _ in range(self._plan.fronts):
             self._fronts.start()
         for _ in range(self._plan.zygotes):

@@ -76,6 +76,52 @@ def test_a_busy_port_is_one_sentence(tmp_path: Path) -> None:
             )
 
 
+def under(shell: str) -> tuple[str, ...]:
+    """``lars serve`` where the shell has run this."""
+    return ("bash", "-c", f'{shell}; exec "$@"', "bash", *SERVE)
+
+
+def test_limits_below_what_a_program_may_have(tmp_path: Path) -> None:
+    """What no worker could be given is known before one has died of it."""
+    with running(under("ulimit -n 200; ulimit -u 60"), tmp_path) as service:
+        assert service.popen.wait(20) == 1
+        assert service.errors == (
+            "lars: LARS_MAX_OPEN_FILES=256 is more than this process may give, 200; raise that limit "
+            "(ulimit -Hn), or lower LARS_MAX_OPEN_FILES\nLARS_MAX_THREADS=64 is more than this process may "
+            "give, 60; raise that limit (ulimit -Hu), or lower LARS_MAX_THREADS\n"
+        )
+
+
+def test_no_descriptors_for_the_first_child_is_one_sentence(tmp_path: Path) -> None:
+    with running(under("ulimit -n 16"), tmp_path, LARS_MAX_OPEN_FILES="16") as service:
+        assert service.popen.wait(20) == 1
+        assert service.errors == (
+            "lars: the child that sees to the control database could not start: "
+            "[Errno 24] Too many open files\n"
+        )
+
+
+def test_closed_streams(tmp_path: Path) -> None:
+    """The listening socket takes the place of none of them."""
+    with running(under("exec <&-"), tmp_path) as service:
+        service.wait_ready()
+        assert service.answers()
+        assert service.stop() == 0
+    with running(under("exec <&- >&-"), tmp_path) as service:
+        wait_until(lambda: service.events("open_without_keys"), "ready")
+        assert service.stop() == 0
+
+
+def test_blocked_signals(tmp_path: Path) -> None:
+    """Who starts it may block what it lives by, and what ends it."""
+    block = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())"
+    exec_rest = "os.execv(sys.argv[1], sys.argv[1:])"
+    with running((sys.executable, "-c", f"{block}; {exec_rest}", *SERVE), tmp_path) as service:
+        service.wait_ready()
+        assert service.answers()
+        assert service.stop() == 0
+
+
 def test_a_zygote_that_cannot_enter_its_jail_is_one_sentence(tmp_path: Path) -> None:
     with bare(tmp_path, "zygote filter") as service:
         assert service.popen.wait(20) == 1
