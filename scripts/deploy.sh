@@ -81,7 +81,8 @@ say() { # say LINE
 
 # What a file of settings says last of a setting, and nothing where it says nothing.
 value_in() { # value_in FILE NAME
-    sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$2[[:space:]]*=[[:space:]]*//p" "$1" | tail -n 1 |
+    # Some editors begin a file with a byte order mark.
+    sed -nE -e $'1s/^\xef\xbb\xbf//' -e "s/^[[:space:]]*(export[[:space:]]+)?$2[[:space:]]*=[[:space:]]*//p" "$1" | tail -n 1 |
         sed -E "s/[[:space:]]+#.*\$//; s/[[:space:]]+\$//; s/^(['\"])(.*)\1\$/\2/"
 }
 

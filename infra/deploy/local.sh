@@ -19,9 +19,12 @@ value_of() { # value_of NAME: the real environment wins, as it does in the servi
 }
 
 take_turn() { # one deployment at a time, until the script ends
-    { mkdir -p "$deployment" && chmod 700 "$deployment" && exec 8>>"$deployment/lock"; } 2>/dev/null ||
-        die "$deployment is not writable for $(id -un): set XDG_STATE_HOME to a directory of yours."
-    flock 8
+    while
+        { mkdir -p "$deployment" && chmod 700 "$deployment" && exec 8>>"$deployment/lock"; } 2>/dev/null ||
+            die "$deployment is not writable for $(id -un): set XDG_STATE_HOME to a directory of yours."
+        flock 8
+        [[ ! /proc/self/fd/8 -ef $deployment/lock ]] # who had it before has removed all
+    do :; done
 }
 
 # The start time (proc_pid_stat(5), field 22) and the boot make a pid one that is never given again.

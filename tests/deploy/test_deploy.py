@@ -3,6 +3,7 @@ in a booted system: scripts/systemd_test.sh."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -249,6 +251,29 @@ def test_bad_settings_end_nothing(checkout: Callable[[bool], Checkout]) -> None:
     assert_answers(port)
 
 
+def test_an_uninstallation_that_comes_before(checkout: Callable[[bool], Checkout]) -> None:
+    """Whoever waited for it holds a lock that is removed with all else, and takes that of who comes now."""
+    lars, port = checkout(False), free_port()
+    deployment = lars.home / ".local" / "state" / "lars"
+    deployment.mkdir(parents=True)
+    with (deployment / "lock").open("w") as lock, ThreadPoolExecutor() as executor:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        deployed = executor.submit(lars.deployed, port)
+        wait_until(lambda: waits_for(deployment / "lock"), "the turn of who deploys")
+        shutil.rmtree(deployment)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        pid = deployed.result()
+    assert_answers(port)
+    assert (deployment / "process").read_text().split()[0] == str(pid)
+    assert lars.deployed(port) == pid
+
+
+def waits_for(lock: Path) -> bool:
+    """Whether somebody waits for it (proc_locks(5))."""
+    waiting = [line for line in Path("/proc/locks").read_text().splitlines() if " -> " in line]
+    return any(line.split()[6].endswith(f":{lock.stat().st_ino}") for line in waiting)
+
+
 def test_docker_is_told_port_and_settings(checkout: Callable[[bool], Checkout]) -> None:
     """--port, else what the file says last of LARS_PORT, else 8000."""
     lars = checkout(False)
@@ -275,6 +300,8 @@ def test_docker_is_told_port_and_settings(checkout: Callable[[bool], Checkout]) 
         "uninstall \n",
         "uninstall --purge\n",
     ]
+    lars.settings.write_bytes(b"\xef\xbb\xbfLARS_PORT=9003\r\n")  # as some editors save it
+    assert lars.deploy("--mode", "docker", "--env-file", str(lars.settings)).stdout.split()[1] == "9003"
     if kept is not None:
         stand_in.write_text(kept)
 
