@@ -143,15 +143,25 @@ class Announcement:
         absent = [state for state in hello.layers if not state.in_force]
         missing = "".join(f"\n  without {s.layer}: {s.reason}; {s.remedy}".rstrip("; ") for s in absent)
         key = "" if self.is_open else " -H 'X-API-Key: KEY'"
-        sys.stdout.write(
+        _say(
             f"LARS is ready at {self.url}\n"
             f"  isolation in force: {layers}{missing}{self.notes}{_OPEN if self.is_open else ''}\n"
             f"  try it: curl {self.curl}/execute{key} -H 'Content-Type: application/json' "
             """-d '{"code": "print(6 * 7)"}'\n"""
         )
-        sys.stdout.flush()
         if self.is_open:
             _log.warning("open_without_keys", reach="this machine", remedy="make a key with lars keys add")
+
+
+def _say(text: str) -> None:
+    """To whoever reads stdout. The service stands without: its disk may be full, or the reader gone."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        _log.warning("announcement_not_written", reason=str(error))
+        with open(os.devnull, "wb") as nowhere:  # what is left in the buffer would be tried again at the end
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _keep(_: Prepared) -> None:

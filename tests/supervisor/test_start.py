@@ -112,6 +112,16 @@ def test_closed_streams(tmp_path: Path) -> None:
         assert service.stop() == 0
 
 
+def test_an_announcement_that_cannot_be_written(tmp_path: Path) -> None:
+    """A full disk, or a reader that has left, ends no service."""
+    with running(under("exec >/dev/full"), tmp_path) as service:
+        wait_until(lambda: service.events("open_without_keys"), "ready")
+        assert [line["reason"] for line in service.events("announcement_not_written")] == [
+            "[Errno 28] No space left on device"
+        ]
+        assert service.stop() == 0
+
+
 def test_blocked_signals(tmp_path: Path) -> None:
     """Who starts it may block what it lives by, and what ends it."""
     block = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())"
