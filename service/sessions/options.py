@@ -20,7 +20,7 @@ import orjson
 
 from sandbox_runtime.domain import Session
 from service.control.bulletin import Bulletin, options_of
-from service.errors import FieldError, ValidationFailed
+from service.errors import FieldError, StorageUnavailable, ValidationFailed
 from service.rest.context import DIALECTS
 from service.sessions.directory import digest_of
 from service.sessions.storage import in_storage
@@ -68,7 +68,8 @@ class OptionFiles:
         self._known: OrderedDict[str, _Known] = OrderedDict()  # by digest
 
     async def of(self, session: Session) -> SessionOptions:
-        """The session's options, the defaults where it has none."""
+        """The session's options, the defaults where it has none. StorageUnavailable, also when what is kept
+        is not what this version writes: under other conventions a request would mean something else."""
         digest = digest_of(session)
         number = self._bulletin.number(options_of(digest))
         known = self._known.get(digest)
@@ -101,15 +102,24 @@ class OptionFiles:
 
     def _load(self, digest: str) -> SessionOptions:
         try:
-            return SessionOptions.from_json(orjson.loads(self._path(digest).read_bytes()))
+            body = orjson.loads(self._path(digest).read_bytes())
+            return SessionOptions.from_json(body if isinstance(body, dict) else {"": body})
         except FileNotFoundError:
             return SessionOptions()
+        except (orjson.JSONDecodeError, ValidationFailed) as error:
+            raise StorageUnavailable(
+                "the session's options are damaged, or a newer version has written them; choose its dialect "
+                "anew with PATCH /_/sessions/{session}, or restore them from a backup"
+            ) from error
 
     def _save(self, digest: str, options: SessionOptions) -> None:
         path = self._path(digest)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{secrets.token_hex(8)}")
-        fresh.write_bytes(orjson.dumps(asdict(options)))
+        with fresh.open("wb") as file:
+            file.write(orjson.dumps(asdict(options)))
+            file.flush()
+            os.fsync(file.fileno())  # or a power failure could leave the name without the content
         os.replace(fresh, path)
 
     def _remove(self, digest: str) -> None:
