@@ -70,6 +70,8 @@ class Watch:
         """The first look. ControlUnavailable."""
         async with self._looking:
             await self._look()
+        if self._present:
+            await self._control.audit.tell_whether_foreign()
 
     async def run(self) -> None:
         """Until it is cancelled."""

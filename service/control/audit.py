@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -24,6 +25,10 @@ from service.errors import ControlUnavailable, RequestError, kind_of
 
 T = TypeVar("T")
 PAGE: Final = 1000
+_FOREIGN: Final = (
+    "the head of the audit log was not made with this LARS_AUDIT_KEY (or audit.key): give every process the "
+    "same one, and ask `lars audit verify`"
+)
 _log: FilteringBoundLogger = structlog.get_logger("service.control.audit")
 
 
@@ -73,16 +78,25 @@ class AuditLog:
             rows = (await connection.execute(query)).all()
         return [Entry(*row) for row in reversed(rows)]
 
+    async def tell_whether_foreign(self) -> None:
+        """Log it when nothing can be recorded, and so nothing changed: not only the first caller should know.
+        What cannot be read now is told by whoever needs it."""
+        with suppress(ControlUnavailable):
+            async with self._database.reading() as connection:
+                if not await self._own_head(connection):
+                    _log.error("audit_log_foreign", reason=_FOREIGN)
+
     async def _head(self, connection: AsyncConnection) -> Head:
+        head = await self._own_head(connection)
+        if head is None:
+            raise ControlUnavailable(_FOREIGN)
+        return head
+
+    async def _own_head(self, connection: AsyncConnection) -> Head | None:
         query = select(AUDIT_HEAD.c.seq, AUDIT_HEAD.c.seal, AUDIT_HEAD.c.mac).with_for_update()
         row = (await connection.execute(query)).one_or_none()
         head = Head(*row) if row is not None else None
-        if head is None or not is_head_of(self._key, head):
-            raise ControlUnavailable(
-                "the head of the audit log was not made with this LARS_AUDIT_KEY (or audit.key): give every "
-                "process the same one, and ask `lars audit verify`"
-            )
-        return head
+        return head if head is not None and is_head_of(self._key, head) else None
 
     async def _add(self, connection: AsyncConnection, head: Head, event: Event) -> Entry:
         entry = _sealed(self._key, head, event)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.access.keyed import lars, make_key, with_key
+from tests.access.keyed import id_of, lars, make_key, with_key
 from tests.functions.api import ADD, STARGATE, hash_of, load_body
 from tests.functions.test_function_persistence import kill_all
 from tests.supervisor.serving import serving
@@ -58,3 +58,19 @@ def test_a_copy_of_the_data_root_is_a_backup(tmp_path: Path) -> None:
     actions = lars(copy, "audit", "list", "--last", "9").stdout
     assert "key.add" in actions
     assert "function.load" in actions
+
+
+def test_a_copy_without_the_key_of_the_audit_log(tmp_path: Path) -> None:
+    """Programs and sessions are served, no key or function can be changed, and the log says why at once."""
+    data = tmp_path / "data"
+    key = make_key(data, "--scope", "rest")
+    (data / "audit.key").unlink()
+    with (
+        serving(tmp_path, **SETTINGS) as service,
+        httpx.Client(base_url=service.url, headers=with_key(key)) as client,
+    ):
+        (line,) = service.events("audit_log_foreign")
+        assert "audit.key" in line["reason"]
+        assert client.post("/tasks", json={}, headers={"X-Session-ID": "kept"}).status_code == 201
+        assert lars(data, "keys", "revoke", id_of(key)).returncode == 1
+        assert service.stop() == 0
