@@ -7,8 +7,11 @@
 START_SECONDS=60
 STOP_SECONDS=60 # beyond what the service itself waits for requests in flight
 
-[[ -n ${XDG_STATE_HOME:-${HOME-}} ]] || die "HOME is not set: set XDG_STATE_HOME to a directory of yours."
-deployment=${XDG_STATE_HOME:-$HOME/.local/state}/lars
+# A relative one is to be ignored, says the XDG Base Directory Specification.
+state_home=${XDG_STATE_HOME-}
+[[ $state_home == /* ]] || state_home=${HOME:+$HOME/.local/state}
+[[ -n $state_home ]] || die "HOME is not set: set XDG_STATE_HOME to a directory of yours."
+deployment=$state_home/lars
 
 value_of() { # value_of NAME: the real environment wins, as it does in the service
     if [[ -n ${!1-} ]]; then
@@ -68,10 +71,32 @@ deploy_local() {
             tell_next "$pid"
             return
         fi
+        require_port
         say "something has changed since LARS was started: starting it anew."
         stop_local "$pid"
     fi
     start_local
+}
+
+# What runs must not be stopped for a port that another program has. On its own it is not in its own way.
+require_port() {
+    local wanted=${port:-$(value_of LARS_PORT)} own
+    own=$(announcement | sed -nE '1s/.*:([0-9]+)$/\1/p')
+    [[ -n $wanted && -n $own && $wanted != "$own" && -z $(value_of LARS_FD) ]] || return 0
+    "$venv/bin/python" -I - "$(value_of LARS_HOST)" "$wanted" <<'PYTHON' || die "stop what holds it, or choose another with --port."
+import errno, socket, sys
+
+host, port = sys.argv[1] or "127.0.0.1", int(sys.argv[2])
+try:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(1)
+except OSError as error:
+    if error.errno == errno.EADDRINUSE:
+        sys.exit(f"port {port} on {host} is in use.")
+PYTHON
 }
 
 start_local() {

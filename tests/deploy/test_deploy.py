@@ -238,6 +238,29 @@ def test_a_port_that_is_taken(checkout: Callable[[bool], Checkout]) -> None:
     wait_until(lambda: not runs(pid), f"the end of {pid}")
 
 
+def test_a_relative_state_directory(checkout: Callable[[bool], Checkout]) -> None:
+    """Is ignored, as the specification of XDG_STATE_HOME has it."""
+    lars = checkout(False)
+    (lars.home / ".local" / "state" / "lars").mkdir(parents=True)
+    relative = Checkout(lars.root, ("env", "XDG_STATE_HOME=state"))
+    assert relative.deploy("--uninstall").stdout.startswith("deploy.sh: LARS is stopped.")
+    assert lars.deploy("--uninstall").stdout == "deploy.sh: nothing is deployed.\n"
+
+
+def test_moving_to_a_port_that_is_taken_ends_nothing(checkout: Callable[[bool], Checkout]) -> None:
+    """What runs goes on where it is."""
+    lars, port = checkout(False), free_port()
+    pid = lars.deployed(port)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+        refused = lars.deploy("--port", str(taken), "--env-file", str(lars.settings))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"port {taken} on 127.0.0.1 is in use.\n")
+    assert runs(pid)
+    assert_answers(port)
+    assert lars.deployed(taken) != pid
+
+
 def test_bad_settings_end_nothing(checkout: Callable[[bool], Checkout]) -> None:
     """What runs goes on: the settings are read before it is stopped."""
     lars, port = checkout(False), free_port()
