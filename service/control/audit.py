@@ -10,11 +10,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.typing import FilteringBoundLogger
 
@@ -29,6 +29,8 @@ _FOREIGN: Final = (
     "the head of the audit log was not made with this LARS_AUDIT_KEY (or audit.key): give every process the "
     "same one, and ask `lars audit verify`"
 )
+_HEAD: Final = select(AUDIT_HEAD.c.seq, AUDIT_HEAD.c.seal, AUDIT_HEAD.c.mac)
+_Query = Select[Any]
 _log: FilteringBoundLogger = structlog.get_logger("service.control.audit")
 
 
@@ -83,19 +85,18 @@ class AuditLog:
         What cannot be read now is told by whoever needs it."""
         with suppress(ControlUnavailable):
             async with self._database.reading() as connection:
-                if not await self._own_head(connection):
+                if await self._own_head(connection, _HEAD) is None:
                     _log.error("audit_log_foreign", reason=_FOREIGN)
 
     async def _head(self, connection: AsyncConnection) -> Head:
-        head = await self._own_head(connection)
+        head = await self._own_head(connection, _HEAD.with_for_update())
         if head is None:
             raise ControlUnavailable(_FOREIGN)
         return head
 
-    async def _own_head(self, connection: AsyncConnection) -> Head | None:
-        query = select(AUDIT_HEAD.c.seq, AUDIT_HEAD.c.seal, AUDIT_HEAD.c.mac).with_for_update()
+    async def _own_head(self, connection: AsyncConnection, query: _Query) -> Head | None:
         row = (await connection.execute(query)).one_or_none()
-        head = Head(*row) if row is not None else None
+        head = Head(row.seq, row.seal, row.mac) if row is not None else None
         return head if head is not None and is_head_of(self._key, head) else None
 
     async def _add(self, connection: AsyncConnection, head: Head, event: Event) -> Entry:
