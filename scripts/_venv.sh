@@ -9,7 +9,7 @@
 # Sets $root (the checkout) and $venv ($LARS_VENV, or .venv in the checkout). $LARS_PYTHON names the
 # interpreter to build with; otherwise the first that runs of python3.13, python3.12, python3.11, python3.
 #
-# $venv/.lars belongs to this file: `lock` is held while building; `runtime`, `llm`, `dev` and `load` are stamps, removed
+# $venv/.lars belongs to this file: `lock` is held while building; `former` is what is put back when that fails; `runtime`, `llm`, `dev` and `load` are stamps, removed
 # before the first change and written after the last, so an interrupted build is never taken for a whole one.
 
 root=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -100,8 +100,24 @@ pip_install() { # pip_install ARGUMENT...
 }
 
 create_venv() {
-    find "$venv" -mindepth 1 -maxdepth 1 ! -name .lars -exec rm -rf -- {} + &&
-        "$python" -I -m venv "$venv" || die "$python could not make a virtual environment in $venv."
+    local former=$venv/.lars/former
+    # Put aside, not removed: a service may be running from it, and pip may find no network.
+    rm -rf "$former" && mkdir "$former" && move_environment "$venv" "$former" ||
+        die "$python could not make a virtual environment in $venv."
+    (fill_venv) || {
+        find "$venv" -mindepth 1 -maxdepth 1 ! -name .lars -exec rm -rf -- {} + &&
+            move_environment "$former" "$venv" && rmdir "$former"
+        exit 1
+    }
+    rm -rf "$former"
+}
+
+move_environment() { # move_environment FROM TO
+    find "$1" -mindepth 1 -maxdepth 1 ! -name .lars -exec mv -t "$2" -- {} +
+}
+
+fill_venv() {
+    "$python" -I -m venv "$venv" || die "$python could not make a virtual environment in $venv."
     pip_install --require-hashes --requirement "$root/requirements.lock"
     pip_install --no-deps --no-build-isolation --editable "$root"
 }

@@ -212,7 +212,8 @@ def test_two_first_starts_at_once_set_up_once(checkout: Checkout) -> None:
 
 
 def test_wrong_hash_is_refused(checkout: Checkout) -> None:
-    """A package that is not the pinned one is not installed, and what was whole before no longer counts."""
+    """A package that is not the pinned one is not installed, and what was whole before no longer counts; but
+    it is there, for a service may be running from it."""
     assert checkout.start().returncode == 0
     lock = checkout.root / "requirements.lock"
     lock.write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
@@ -224,6 +225,8 @@ def test_wrong_hash_is_refused(checkout: Checkout) -> None:
         " see to that, then run this again."
     )
     assert checkout.stamps() == set()
+    former = subprocess.run([checkout.venv / "bin" / "lars"], capture_output=True, text=True, check=False)
+    assert former.stdout == "[] []\n", former.stderr
 
 
 def test_foreign_directory_is_left_alone(checkout: Checkout) -> None:
