@@ -1,13 +1,12 @@
 """Logs: one pipeline for our own lines and for those of uvicorn, asyncio and any library, written to stderr.
 
 structlog logger ──────────────────────────────┐
-logging logger ── StructlogHandler (root) ─────┴─> processors ─> JSON or console ─> one write(2) per line
+logging logger ── StructlogHandler (root) ─────┴─> processors ─> JSON or console ─> one line (``sink``)
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -17,6 +16,8 @@ from typing import Any, Literal, Protocol
 import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from service.telemetry.sink import Sink
 
 HIDDEN = "(hidden)"
 # Keys that must never reach a log, whoever passes them.
@@ -138,21 +139,21 @@ def render_json(_logger: WrappedLogger, _method: str, event: MutableMapping[str,
         return orjson.dumps({key: ascii(value) for key, value in ordered.items()}).decode()
 
 
+_sink = Sink(2)
+
+
 class LineLogger:
-    """The end of the pipeline: each line is one write(2) on descriptor 2, so that lines of several processes
-    do not mix. A log that cannot be written must not fail the request that it is about."""
+    """The end of the pipeline. A log that cannot be written must not fail, or hold up, the request that it is
+    about: what is lost so is counted, and told after the first line that was not."""
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
 
     def msg(self, line: str) -> None:
-        """Writes the line; a reader that is gone or a full disk loses it."""
-        rest = line.encode("utf-8", "backslashreplace") + b"\n"
-        try:
-            while rest:
-                rest = rest[os.write(2, rest) :]
-        except OSError:
-            return
+        """Writes the line; a reader that is gone or stands still, or a full disk, loses it."""
+        if _sink.put(line.encode("utf-8", "backslashreplace") + b"\n") and _sink.lost:
+            lost, _sink.lost = _sink.lost, 0
+            structlog.get_logger("lars.log").warning("log_lines_lost", lines=lost)
 
     debug = info = warning = warn = error = critical = fatal = exception = log = msg
 

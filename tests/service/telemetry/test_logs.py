@@ -200,6 +200,33 @@ def test_a_log_that_nobody_reads() -> None:
     assert child.returncode == 0
 
 
+def test_a_log_whose_reader_stands_still() -> None:
+    """Costs lines, which are counted, and not the process."""
+    child = subprocess.Popen(
+        arguments("""
+            for number in range(2000):
+                log.info("line", number=number)
+            print("alive", flush=True)
+            sys.stdin.read()
+            log.info("again")
+        """),
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"alive\n"
+    assert child.stderr is not None
+    early = os.read(child.stderr.fileno(), 1 << 20)
+    written = [orjson.loads(line) for line in (early + child.communicate(b"", timeout=30)[1]).splitlines()]
+    *kept, again, told = written
+    assert [line["number"] for line in kept] == list(range(len(kept))), "the first were kept"
+    assert (again["event"], told["event"], told["level"]) == ("again", "log_lines_lost", "warning")
+    assert told["lines"] == 2000 - len(kept)
+
+
 def test_a_served_request() -> None:
     """The whole front: every line of a real server is JSON, and the request has exactly one."""
     script = """
