@@ -184,7 +184,7 @@ ADVICE: Mapping[type[LarsError], Advice] = {
     ),
     errors.NotReady: Advice(
         "`GET /readyz`: no worker has run a program yet, or all are lost, or the service drains. Else: the "
-        "service is stopping.",
+        "service is stopping, or the host gives it no thread more.",
         "Send the request again after `retry_after` seconds; `GET /readyz` says when it is of use.",
         ("retry_after",),
     ),

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-import anyio.to_thread
 import structlog
 from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
@@ -33,10 +32,11 @@ from service.functions.function_meter import FunctionMeter
 from service.http.disconnect import wait_aside
 from service.limits.limiter import Limiter
 from service.planning.allowance import SERVICE
+from service.threads import in_thread
 
 LOOK_SECONDS: Final = 0.25
 LONGEST_WAIT: Final = 1.0  # seconds for a look: the database may hang
-_WRITE_EVERY: Final = 4  # looks
+_WRITE_SECONDS: Final = 1.0
 _log: FilteringBoundLogger = structlog.get_logger(__name__)
 
 
@@ -60,7 +60,7 @@ class Watch:
         self._meter: Meter = passage.meter
         self._revision = 0
         self._present = False
-        self._failing = False
+        self._failing: set[str] = set()
         self._looking = asyncio.Lock()
         self._shared: asyncio.Task[bool] | None = None  # the look of all requests that wait for one
         self._looked = asyncio.Event()  # set at the end of the look that begins next
@@ -68,26 +68,30 @@ class Watch:
 
     async def begin(self) -> None:
         """The first look. ControlUnavailable."""
-        async with self._looking:
-            await self._look()
+        await self._look_in_turn()
         if self._present:
             await self._control.audit.tell_whether_foreign()
 
     async def run(self) -> None:
-        """Until it is cancelled."""
-        turn = 0
+        """Until it is cancelled. Nobody is let in for long without looks, so they wait for no write: one may
+        stand for as long as another process has the database, or the disk hangs."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._again("look", LOOK_SECONDS, self._look_in_turn))
+            group.create_task(self._again("write", _WRITE_SECONDS, self._write))
+
+    async def _again(self, what: str, pause: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            turn += 1
+            await asyncio.sleep(pause)
             try:
-                async with self._looking:
-                    await self._look()
-                if turn % _WRITE_EVERY == 0:
-                    await self._write()
+                await work()
             except ControlUnavailable as error:
-                self._tell(error)
+                self._tell(what, error)
             else:
-                self._failing = False
+                self._failing.discard(what)
+
+    async def _look_in_turn(self) -> None:
+        async with self._looking:
+            await self._look()
 
     async def end(self) -> None:
         """Write down what has not been."""
@@ -127,10 +131,9 @@ class Watch:
     async def _try_look(self) -> bool:
         """Whether it told anything."""
         try:
-            async with self._looking:
-                await self._look()
+            await self._look_in_turn()
         except ControlUnavailable as error:
-            self._tell(error)
+            self._tell("look", error)
             return False
         return True
 
@@ -143,7 +146,7 @@ class Watch:
 
     async def _see(self) -> None:
         number = self._bulletin.number(CONTROL)
-        if not self._present and await anyio.to_thread.run_sync(is_absent, self._control.database.path):
+        if not self._present and await self._is_absent():
             self._gate.seen()  # without a database there is no key
             self._read = number
             return
@@ -158,6 +161,12 @@ class Watch:
         await self._following.catch_up(changes.revision)
         self._revision, self._present, self._read = changes.revision, True, number
         self._gate.seen()
+
+    async def _is_absent(self) -> bool:
+        try:
+            return await in_thread(is_absent, self._control.database.path)
+        except OSError as error:
+            raise ControlUnavailable(str(error)) from error
 
     async def _write(self) -> None:
         await self._calls.write(self._control.figures)
@@ -187,9 +196,9 @@ class Watch:
         except LimitsUnavailable:
             _log.warning("limits_not_reminded", principal=name)
 
-    def _tell(self, error: ControlUnavailable) -> None:
-        if not self._failing:
-            self._failing = True
+    def _tell(self, what: str, error: ControlUnavailable) -> None:
+        if what not in self._failing:
+            self._failing.add(what)
             _log.error("control_unavailable", reason=error.reason)
 
 

@@ -6,6 +6,7 @@ A change waits for its turn at the start of its transaction and not in the middl
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from service.database_url import sqlite_path
 from service.errors import ControlUnavailable
 from service.secret import Secret
+from service.threads import WANTING, for_want_of_a_thread
 
 _BUSY_SECONDS: Final = 5
 _CONNECTIONS: Final = 4
@@ -36,6 +38,8 @@ class Database:
         self.path = sqlite_path(url.reveal())
         self._engine = _sqlite(self.path) if self.path is not None else _postgresql(url, seconds)
         self._where = _where(self._engine.url)
+        # Where the disk hangs, or another process has the database, writes stand; those who read must not.
+        self._writers = asyncio.Semaphore(_CONNECTIONS - 1)
 
     async def close(self) -> None:
         """Ends the connections."""
@@ -61,9 +65,22 @@ class Database:
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed when the block ends and undone when it raises."""
         level: _Begin = "IMMEDIATE"
-        async with self._connection({_BEGIN: level} if self.path is not None else {}) as one:
+        options = {_BEGIN: level} if self.path is not None else {}
+        async with self._turn_to_write(), self._connection(options) as one:
             yield one
             await one.commit()
+
+    @asynccontextmanager
+    async def _turn_to_write(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(_BUSY_SECONDS):
+                await self._writers.acquire()
+        except TimeoutError as error:
+            raise ControlUnavailable(f"{self._where}: {_CONNECTIONS - 1} writes stand already") from error
+        try:
+            yield
+        finally:
+            self._writers.release()
 
     @asynccontextmanager
     async def _connection(self, options: dict[str, Any]) -> AsyncIterator[AsyncConnection]:
@@ -72,6 +89,10 @@ class Database:
                 yield one
         except (SQLAlchemyError, OSError) as error:
             raise ControlUnavailable(f"{self._where}: {_reason(error)}") from error
+        except RuntimeError as error:
+            if for_want_of_a_thread(error):  # each connection to SQLite has one
+                raise ControlUnavailable(f"{self._where}: {WANTING}") from error
+            raise
 
 
 def _sqlite(path: str) -> AsyncEngine:

@@ -10,12 +10,10 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 import anyio
-import anyio.to_thread
 import structlog
 from structlog.typing import FilteringBoundLogger
 
@@ -25,6 +23,7 @@ from service.functions.pending_calls import PendingCalls
 from service.functions.recorded_call import RecordedCall
 from service.functions.table import FunctionTable
 from service.functions.values import Function, Recording
+from service.threads import in_thread
 
 T = TypeVar("T")
 _SECONDS: Final = 1.0
@@ -123,7 +122,7 @@ class Recorder:
 
     async def _in_thread(self, work: Callable[..., T], contract: str, *arguments: object) -> T:
         try:
-            return await anyio.to_thread.run_sync(partial(work, contract, *arguments), limiter=self._threads)
+            return await in_thread(work, contract, *arguments, limiter=self._threads)
         except (OSError, sqlite3.Error, ValueError) as error:  # ValueError: what is no JSON
             reason = getattr(error, "strerror", None) or str(error)
             raise StorageUnavailable(

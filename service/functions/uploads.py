@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 import anyio
-import anyio.to_thread
 
 from service.errors import StorageUnavailable
 from service.functions.module_reading import read_module
 from service.functions.module_writing import Bounds, write_module
 from service.functions.names import read_module_place
+from service.threads import in_thread
 
 T = TypeVar("T")
 _THREADS: Final = 4  # so that a slow disk of uploads holds up nothing else
@@ -41,7 +40,7 @@ class Uploads:
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         try:
-            return await anyio.to_thread.run_sync(partial(work, *arguments), limiter=self._threads)
+            return await in_thread(work, *arguments, limiter=self._threads)
         except OSError as error:
             reason = error.strerror or str(error)
             raise StorageUnavailable(

@@ -14,6 +14,7 @@ from service.errors import (
     LarsError,
     MethodNotAllowed,
     NotFound,
+    NotReady,
     RateLimited,
     kind_of,
 )
@@ -21,6 +22,7 @@ from service.http.problem import ProblemResponse
 from service.http.request_id import request_id_of
 from service.telemetry.catalog import LIMITED
 from service.telemetry.requests import count_problem
+from service.threads import WANTING, for_want_of_a_thread
 
 _log: FilteringBoundLogger = structlog.get_logger("lars.http")
 _FAULT = "lars.fault"
@@ -70,4 +72,6 @@ def told_as(error: Exception, scope: Scope) -> LarsError:
             return MethodNotAllowed(scope["method"], [method.strip() for method in allow.split(",")])
         if error.status_code == 400:
             return BadRequest(error.detail)
+    if for_want_of_a_thread(error):
+        return NotReady(WANTING)
     return InternalError()

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import anyio.to_thread
 import structlog
 
 from service.errors import LarsError
@@ -24,6 +23,7 @@ from service.sessions.directory import stored_session, touch
 from service.sessions.removal import remove_tree
 from service.sessions.sessions import Sessions
 from service.settings import Settings
+from service.threads import in_thread
 
 log = structlog.get_logger(__name__)
 _NAME = re.compile(r"[0-9a-f]{62}", re.ASCII)
@@ -52,16 +52,14 @@ class Expiry:
                 log.error("expiry_failed", reason=str(error))
 
     async def _look(self) -> None:
-        await anyio.to_thread.run_sync(touch, self._root.parent, self._sessions.bound())
-        lock = await anyio.to_thread.run_sync(_try_lock, self._root)
+        await in_thread(touch, self._root.parent, self._sessions.bound())
+        lock = await in_thread(_try_lock, self._root)
         if lock is None:
             return
         try:
-            await anyio.to_thread.run_sync(_sweep, self._root, time.time() - _HOUR)
+            await in_thread(_sweep, self._root, time.time() - _HOUR)
             if self._age:
-                await self._delete(
-                    await anyio.to_thread.run_sync(_unused, self._root, time.time() - self._age)
-                )
+                await self._delete(await in_thread(_unused, self._root, time.time() - self._age))
         finally:
             os.close(lock)
 

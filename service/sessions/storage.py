@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
-import anyio.to_thread
-
 from service.errors import StorageUnavailable
+from service.threads import in_thread
 
 T = TypeVar("T")
 
@@ -16,7 +14,7 @@ T = TypeVar("T")
 async def in_storage(work: Callable[..., T], *arguments: object) -> T:
     """What ``work`` returns. StorageUnavailable for its OSError."""
     try:
-        return await anyio.to_thread.run_sync(partial(work, *arguments))
+        return await in_thread(work, *arguments)
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageUnavailable(

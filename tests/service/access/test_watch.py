@@ -29,7 +29,9 @@ from service.functions.table import FunctionTable
 from service.limits.store import open_store
 from service.settings import Settings
 from service.state import new_passage
+from tests.pool.puppets import until
 from tests.service.http.harness import Exchange
+from tests.shortage import no_thread_more
 
 PATIENCE = 10.0
 BY = Actor("test", "here")
@@ -37,11 +39,22 @@ SPEC = KeySpec("a caller", "prod", USUAL)
 
 
 class Watched(Watch):
-    """``waits`` is released by each request that comes to wait."""
+    """``waits`` is released by each request that comes to wait. ``writes`` and ``fails`` are set when it
+    begins to write, and when it says what has failed."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.waits = asyncio.Semaphore(0)
+        self.writes = asyncio.Event()
+        self.fails = asyncio.Event()
+
+    async def _write(self) -> None:
+        self.writes.set()
+        await super()._write()
+
+    def _tell(self, what: str, error: ControlUnavailable) -> None:
+        self.fails.set()
+        super()._tell(what, error)
 
     async def after_look(self, scope: Scope) -> None:
         self.waits.release()
@@ -182,3 +195,49 @@ async def test_where_nobody_looks_it_is_told_at_once(front: Front) -> None:
     front.passage.watch = None
     with pytest.raises(KeyUnknown):
         await asyncio.wait_for(front.ask(make_key("prod").text), LONGEST_WAIT / 2)
+
+
+async def passed_on(front: Front) -> None:
+    """Return when a look has told something, before requests with keys are refused for want of one."""
+    gate = front.passage.gate
+    before = gate.fresh_until
+    await until(lambda: gate.fresh_until != before, "a look", 3.0)
+
+
+async def test_a_write_that_stands_keeps_no_look_waiting(front: Front, tmp_path: Path) -> None:
+    """Another process has the database, or its disk hangs: keys can be read all the same."""
+    front.passage.meter.count("key:abc", failed=False)
+    with closing(sqlite3.connect(tmp_path / "control.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        beside = asyncio.create_task(front.watch.run())
+        await asyncio.wait_for(front.watch.writes.wait(), PATIENCE)
+        await passed_on(front)
+        other.execute("ROLLBACK")
+        beside.cancel()
+        await asyncio.wait((beside,))
+
+
+async def test_writes_that_stand_leave_a_connection_to_who_looks(front: Front, tmp_path: Path) -> None:
+    async def write() -> None:
+        async with front.control.database.writing():
+            pass
+
+    with closing(sqlite3.connect(tmp_path / "control.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writes = [asyncio.create_task(write()) for _ in range(6)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(3.0):
+            await front.watch.begin()
+        other.execute("ROLLBACK")
+        await asyncio.gather(*writes)
+
+
+async def test_a_want_of_threads_ends_when_there_are_threads(front: Front) -> None:
+    """Not only when the front is started again, letting nobody in until then."""
+    await front.control.database.close()
+    beside = asyncio.create_task(front.watch.run())
+    with no_thread_more():
+        await asyncio.wait_for(front.watch.fails.wait(), PATIENCE)
+    await passed_on(front)
+    beside.cancel()
+    await asyncio.wait((beside,))
