@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import orjson
 import structlog
 
 from service.rest.plan import Plan
+from service.rest.whole_file import put_whole
 
 log = structlog.get_logger(__name__)
 Maker = Literal["builtin", "llm"]
@@ -78,10 +78,7 @@ class PlanFiles:
             "model": kept.model,
         }
         try:
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._root, delete=False) as file:
-                file.write(orjson.dumps(body))
-            os.replace(file.name, self._root / key)
+            put_whole(self._root / key, orjson.dumps(body))
             self._make_room()
         except OSError as error:
             log.warning("plan_not_kept", plan=key, reason=str(error))

@@ -3,8 +3,6 @@ or when they are found to be over. Everything here blocks."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +11,7 @@ import orjson
 import structlog
 
 from service.errors import LarsError, PlannerFailed, PlanRefused
+from service.rest.whole_file import put_whole
 
 log = structlog.get_logger(__name__)
 
@@ -33,10 +32,7 @@ class RefusalFiles:
             "line": error.extra.get("line"),
         }
         try:
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._root, delete=False) as file:
-                file.write(orjson.dumps(body))
-            os.replace(file.name, self._path(key))
+            put_whole(self._path(key), orjson.dumps(body))
         except OSError as error_:
             log.warning("refusal_not_kept", plan=key, reason=str(error_))
 
