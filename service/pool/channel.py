@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import socket
-from typing import Protocol
+from typing import Final, Protocol
 
 from sandbox_runtime import wire
 from sandbox_runtime.domain import WorkerKind
 from service.pool.worker import Worker
 from service.telemetry.catalog import FORK_FAILURES, FORKS
+
+SHORT: Final = "descriptors"  # no step: it is this process that could not take the worker
 
 
 class Listener(Protocol):
@@ -120,10 +122,16 @@ class Channel:
         self._listener.on_failed(self, message)
 
     def _ready(self, message: wire.Ready, descriptors: list[int], flags: int) -> None:
-        if len(descriptors) != wire.READY_DESCRIPTORS or flags or message.serial in self.workers:
-            # Fewer than were sent: this process has reached its limit of open files (unix(7), MSG_CTRUNC).
+        if message.serial in self.workers:
             _close_all(descriptors)
-            self._unusable(f"a worker came with {len(descriptors)} of 4 descriptors; raise ulimit -n")
+            self._unusable("a worker came twice")
+            return
+        if len(descriptors) != wire.READY_DESCRIPTORS or flags:
+            # Fewer than were sent: this process has reached its limit of open files (unix(7), MSG_CTRUNC).
+            _close_all(descriptors)  # so the worker has lost us, and ends
+            why = f"a worker came with {len(descriptors)} of 4 descriptors; raise ulimit -n"
+            self._failed.add(message.serial)
+            self._start_failed(wire.Failed(message.serial, SHORT, why))
             return
         worker = Worker(message.serial, descriptors, self._loop)
         self.workers[message.serial] = worker

@@ -19,7 +19,7 @@ import structlog
 from sandbox_runtime import wire
 from sandbox_runtime.job import Program
 from service.errors import NotReady, Overloaded, QueueTimeout, WorkerLost
-from service.pool.channel import Channel
+from service.pool.channel import SHORT, Channel
 from service.pool.handout import Entry, Handout
 from service.pool.job import Job, JobLimits, Outcome
 from service.pool.oneshot import OneShotRun
@@ -64,6 +64,7 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._top_up: asyncio.TimerHandle | None = None
+        self._hungry: asyncio.TimerHandle | None = None
         self._closed = False
 
     # -- zygotes ---------------------------------------------------------------------------------------
@@ -101,8 +102,9 @@ class Pool:
     def cut_off(self) -> None:
         """End every worker: what runs on one is answered WorkerLost, what still waits for one NotReady."""
         self._closed = True
-        if self._top_up is not None:
-            self._top_up.cancel()
+        for timer in (self._top_up, self._hungry):
+            if timer is not None:
+                timer.cancel()
         for task in self._tasks:
             task.cancel()
         self._handout.close(NotReady)
@@ -231,11 +233,11 @@ class Pool:
 
     def on_failed(self, channel: Channel, message: wire.Failed) -> None:
         known = channel.proven or channel.proven_elsewhere or not self._prove_first
-        if message.step in (wire.FORK, wire.STARVED) and known:
-            # Others use up the numbers of processes, or the memory. It is of use again when they end.
+        if message.step in (wire.FORK, wire.STARVED, SHORT) and known:
+            # Others use up the numbers of processes, or the memory; connections and workers the descriptors
+            # of this process. It is of use again when they end.
             channel.start_failures -= 1
-            log.warning("worker_starved", step=message.step, reason=message.message)
-            self._loop.call_later(_HUNGRY_SECONDS, self._refill)
+            self._hunger(message.step, message.message)
             return
         failures = channel.start_failures
         log.error("worker_start_failed", step=message.step, reason=message.message, failures=failures)
@@ -283,6 +285,16 @@ class Pool:
     def _top_up_later(self) -> None:
         if self._top_up is None:
             self._top_up = self._loop.call_later(_TOP_UP_SECONDS, self._refill_to_the_brim)
+
+    def _hunger(self, step: str, why: str) -> None:
+        """Ask again in a moment: once, and say so once, however many workers could not be had."""
+        if self._hungry is None and not self._closed:
+            log.warning("worker_starved", step=step, reason=why)
+            self._hungry = self._loop.call_later(_HUNGRY_SECONDS, self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._hungry = None
+        self._refill(least=1)
 
     def _refill_to_the_brim(self) -> None:
         self._top_up = None

@@ -8,11 +8,12 @@ import signal
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from sandbox_runtime.job import Report
 from sandbox_runtime.wire import Exited, Failed, Kind, Spawn, encode, encode_json
 from service.errors import NotReady, Overloaded, QueueTimeout, WorkerLost
-from tests.pool.puppets import PuppetZygote, until
+from tests.pool.puppets import PATIENCE, PuppetWorker, PuppetZygote, until
 from tests.pool.stage import Stage, bear_and_answer
 
 pytestmark = pytest.mark.usefixtures("loop_guard")
@@ -332,12 +333,52 @@ async def test_a_worker_that_starts_makes_up_for_earlier_failures(stage: Stage) 
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-async def test_a_worker_without_all_its_descriptors_ends_the_zygote(stage: Stage, count: int) -> None:
+async def test_a_front_short_of_descriptors_breaks_no_zygote(stage: Stage, count: int) -> None:
+    """It is the front that lacks something: were its zygotes ended for that, the whole service would be."""
     stage.set(1, 8, 5)
+    zygote = await stage.add_proven()
+    for asked in range(2, 4):
+        await until(lambda asked=asked: zygote.hear() >= asked, "it is asked for another")  # type: ignore[misc]
+        worker = zygote.bear(descriptors=count)
+        await hangs_up(worker)
+        zygote.say(worker.die())
+        await stage.turn()
+    assert (stage.broken, zygote.let_go, stage.figures("starting")) == ([], False, (0,))
+    run = stage.run()
+    await until(lambda: zygote.hear() >= 4, "it is asked for another")
+    await bear_and_answer(zygote)
+    assert (await run).verdict == "ok"
+
+
+async def test_a_front_that_can_take_no_worker_at_all_says_so(stage: Stage) -> None:
+    stage.set(5, 8, 5)
     zygote = stage.add()
-    zygote.bear(descriptors=count).process.kill()  # nobody else can
+    await stage.asked(zygote, 5)
+    for _ in range(5):
+        zygote.say(zygote.bear(descriptors=1).die())
     await until(lambda: stage.broken == [1], "it is reported")
-    assert zygote.let_go
+
+
+async def hangs_up(worker: PuppetWorker) -> None:
+    """Return when the front has let go of it."""
+    assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(worker.socket, 1), PATIENCE) == b""
+
+
+async def test_who_lacks_room_for_workers_asks_and_says_so_once_in_a_while(stage: Stage) -> None:
+    """However many it lacks: a line for each, and each time more of them, would fill the log's disk, too."""
+    stage.set(1, 50, 40)
+    zygote = await stage.add_proven()
+    for _ in range(20):
+        stage.run()
+    await stage.turn()
+    with capture_logs() as lines:
+        await fail(stage, zygote, 21)
+        assert stage.figures("starting", "waiting") == (0, 20)
+        before = zygote.hear()
+        await until(lambda: zygote.hear() > before, "it asks again")
+        await stage.turn()
+    assert zygote.hear() == before + 21
+    assert [line["event"] for line in lines] == ["worker_starved"]
 
 
 @pytest.mark.parametrize("message", [{}, {"t": "ready"}, {"t": "ready", "serial": "1", "pid": 1}, {"t": "x"}])
