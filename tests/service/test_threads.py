@@ -41,7 +41,7 @@ async def test_a_connection_to_the_database_needs_one(tmp_path: Path) -> None:
             pass
     assert "no thread more" in raised.value.reason
     async with database.reading() as connection:
-        assert await connection.exec_driver_sql("SELECT 1")
+        assert (await connection.exec_driver_sql("SELECT 1")).scalar() == 1
     await database.close()
 
 

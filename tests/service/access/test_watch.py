@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import QueuePool
 from starlette.types import Receive, Scope, Send
 
 from service.access.key_text import checksum, make_key
@@ -225,7 +226,11 @@ async def test_writes_that_stand_leave_a_connection_to_who_looks(front: Front, t
     with closing(sqlite3.connect(tmp_path / "control.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         writes = [asyncio.create_task(write()) for _ in range(6)]
-        await asyncio.sleep(0)
+        pool = front.control.database._engine.pool
+        assert isinstance(pool, QueuePool)
+        await until(lambda: pool.checkedout() >= 3, "writes stand")
+        for _ in range(20):  # and would take one more
+            await asyncio.sleep(0)
         async with asyncio.timeout(3.0):
             await front.watch.begin()
         other.execute("ROLLBACK")
