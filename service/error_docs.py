@@ -214,6 +214,7 @@ STORE_ADVICE: Mapping[str, str] = {
     "store_error": "Give the operator the `request_id`.",
     "session_busy": "Another process writes to the session; send the request again.",
     "session_unusable": "The session cannot be opened; the operator finds the reason in the log.",
+    "storage_unavailable": "The disk is full or fails, nothing was changed; the operator frees space on it.",
     "quota_exceeded": "Delete records, or have `LARS_SESSION_QUOTA` raised.",
 }
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from sandbox_runtime.store import functions
-from sandbox_runtime.store.errors import BadQuery, Damaged, QuotaExceeded, SessionBusy, StoreError, TooSlow
+from sandbox_runtime.store.errors import (
+    BadQuery,
+    Damaged,
+    NoStorage,
+    QuotaExceeded,
+    SessionBusy,
+    StoreError,
+    TooSlow,
+)
 from sandbox_runtime.store.limits import MAX_FETCH_BYTES
 
 _PATIENCE = 0.01  # seconds; SQLite looks after 1, 2 and 5 ms of them
@@ -16,12 +25,15 @@ _PAUSE = 0.0005  # seconds; a change to WAL is refused at once
 # SQLite's virtual machine takes about this many steps in 50 microseconds.
 _STEPS_BETWEEN_LOOKS = 1000
 _MAX_VALUE_BYTES = 8 << 20
+# What the disk or its file system refuses: EDQUOT, EIO and EROFS among others.
+_OF_THE_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
 
 class Connection:
     """One open file. Not for several threads."""
 
     def __init__(self, path: str, busy_seconds: float) -> None:
+        self._path = path
         self._deadline = float("inf")
         self._seconds = 0.0
         self._busy_seconds = busy_seconds
@@ -30,7 +42,7 @@ class Connection:
                 path, timeout=_PATIENCE, isolation_level=None, cached_statements=128
             )
         except sqlite3.Error as error:
-            raise _translated(error, 0) from error
+            raise _told(error, 0) from error
         # VACUUM INTO attaches its target.
         self._sqlite.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)
         self._sqlite.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
@@ -59,7 +71,7 @@ class Connection:
         try:
             return self._execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
-            raise _translated(error, self._seconds) from error
+            raise self._translated(error) from error
 
     def bodies(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Rows that end in a body. BadQuery above MAX_FETCH_BYTES of them."""
@@ -76,7 +88,7 @@ class Connection:
                     )
                 found.append(row)
         except sqlite3.Error as error:
-            raise _translated(error, self._seconds) from error
+            raise self._translated(error) from error
         return found
 
     def some(self, sql: str, parameters: Sequence[object], enough: int) -> list[tuple[Any, ...]]:
@@ -92,7 +104,7 @@ class Connection:
                     break
             cursor.close()
         except sqlite3.Error as error:
-            raise _translated(error, self._seconds) from error
+            raise self._translated(error) from error
         return found
 
     def renew(self) -> None:
@@ -116,7 +128,7 @@ class Connection:
             try:
                 return self._sqlite.execute(sql, parameters)
             except sqlite3.Error as error:
-                told = _translated(error, self._seconds)
+                told = self._translated(error)
                 if not isinstance(told, SessionBusy) or time.monotonic() >= deadline:
                     raise told from error
                 time.sleep(_PAUSE)
@@ -124,12 +136,33 @@ class Connection:
     def _overdue(self) -> bool:
         return time.monotonic() > self._deadline
 
-
-def _translated(error: sqlite3.Error, seconds: float) -> StoreError:
-    # The low byte is the error, the rest says more exactly which kind of it.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    def _translated(self, error: sqlite3.Error) -> StoreError:
+        if _code_of(error) != sqlite3.SQLITE_FULL:
+            return _told(error, self._seconds)
+        if self._disk_is_full():
+            return NoStorage("the disk of the session's data is full, nothing was changed; free space on it")
         return QuotaExceeded("the session's data reached its quota; delete records or raise the quota")
+
+    def _disk_is_full(self) -> bool:
+        """SQLite has one error for both; what was met first is where there is less room."""
+        try:
+            disk = os.statvfs(self._path)
+            return disk.f_bavail * disk.f_frsize < self._quota_left()
+        except (OSError, sqlite3.Error):  # it is in memory, or beyond asking
+            return False
+
+    def _quota_left(self) -> int:
+        ((used,),), ((most,),), ((page,),) = (
+            self._sqlite.execute(f"PRAGMA {name}").fetchall()
+            for name in ("page_count", "max_page_count", "page_size")
+        )
+        return int(most - used) * int(page)
+
+
+def _told(error: sqlite3.Error, seconds: float) -> StoreError:
+    code = _code_of(error)
+    if code in _OF_THE_DISK:
+        return NoStorage(f"the disk of the session's data refuses: {error}; the operator finds out why")
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return SessionBusy("another process is writing to this session; try again")
     if code == sqlite3.SQLITE_INTERRUPT:
@@ -139,6 +172,11 @@ def _translated(error: sqlite3.Error, seconds: float) -> StoreError:
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return Damaged(f"the session's file is damaged: {error}")
     return Unexpected(f"SQLite: {error}", unique=code == sqlite3.SQLITE_CONSTRAINT)
+
+
+def _code_of(error: sqlite3.Error) -> int:
+    """The low byte is the error, the rest says more exactly which kind of it."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _too_slow(seconds: float) -> TooSlow:

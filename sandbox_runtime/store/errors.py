@@ -12,6 +12,7 @@ StoreError
 ├── ReadOnly            500 read_only           a write inside a reading transaction
 ├── Damaged             500 store_damaged       the file is no database of ours
 ├── SessionBusy         503 session_busy        another process held the session's file for too long
+├── NoStorage           503 storage_unavailable the disk is full, or cannot be read or written
 └── QuotaExceeded       507 quota_exceeded
 """
 
@@ -91,6 +92,11 @@ class SessionGone(StoreError):
 class SessionBusy(StoreError):
     status = 503
     code = "session_busy"
+
+
+class NoStorage(StoreError):
+    status = 503
+    code = "storage_unavailable"
 
 
 class QuotaExceeded(StoreError):

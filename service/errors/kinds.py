@@ -19,8 +19,10 @@ class Kind:
     title: str
 
 
-# A session's store says it of a record, the service of a function: one meaning, one code.
+# A session's store says it of a record or its file, the service of a function or a directory: one meaning,
+# one code.
 _PRECONDITION: Final = Kind(412, "precondition_failed", "Precondition failed")
+_STORAGE: Final = Kind(503, "storage_unavailable", "Data cannot be kept")
 
 KINDS: Final[Mapping[type[LarsError], Kind]] = {
     request.BadRequest: Kind(400, "bad_request", "Bad request"),
@@ -58,7 +60,7 @@ KINDS: Final[Mapping[type[LarsError], Kind]] = {
     service.PlanPending: Kind(503, "plan_pending", "The plan is still being made"),
     service.NotReady: Kind(503, "not_ready", "Not ready"),
     access.ControlUnavailable: Kind(503, "control_unavailable", "Keys cannot be looked up"),
-    service.StorageUnavailable: Kind(503, "storage_unavailable", "Data cannot be kept"),
+    service.StorageUnavailable: _STORAGE,
     access.LimitsUnavailable: Kind(503, "limits_unavailable", "Limits cannot be checked"),
     functions.FunctionTimeout: Kind(504, "function_timeout", "The function took too long"),
     service.RunTimeout: Kind(504, "run_timeout", "The plan took too long"),
@@ -88,6 +90,7 @@ STORE_KINDS: Final[Mapping[str, Kind]] = {
         Kind(500, "store_error", "The store failed"),
         Kind(503, "session_busy", "The session is busy"),
         Kind(503, "session_unusable", "The session cannot be opened"),
+        _STORAGE,
         Kind(507, "quota_exceeded", "The session is full"),
     )
 }

@@ -24,7 +24,8 @@ from service.telemetry.catalog import SESSIONS_CREATED, SESSIONS_DELETED
 
 _FORK_FILE = "fork.db"
 _FORKING_SECONDS = 0.01
-_STILL_THERE = frozenset(("session_busy", "quota_exceeded", "query_too_slow"))  # and others may write to it
+# And others may write to it.
+_STILL_THERE = frozenset(("session_busy", "quota_exceeded", "storage_unavailable", "query_too_slow"))
 
 
 class _File(Protocol):

@@ -147,7 +147,7 @@ def test_what_the_store_may_say() -> None:
     }
     assert set(STORE_ADVICE) == set(STORE_KINDS)
     of_both = {kind for kind in KINDS.values() if kind.code in STORE_KINDS}
-    assert of_both == {STORE_KINDS["precondition_failed"]}
+    assert of_both == {STORE_KINDS["precondition_failed"], STORE_KINDS["storage_unavailable"]}
 
 
 def test_what_the_planner_may_say() -> None:
