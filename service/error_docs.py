@@ -138,8 +138,9 @@ ADVICE: Mapping[type[LarsError], Advice] = {
         ("rule", "line", "retry_after"),
     ),
     errors.StorageUnavailable: Advice(
-        "The directory of the service's data cannot be read or written. Programs run; sessions do not.",
-        "The operator makes `LARS_DATA_ROOT` writable, or frees space on its disk.",
+        "The directory of the service's data, or the one for temporary files, cannot be read or written. "
+        "Programs run; sessions do not.",
+        "The operator makes `LARS_DATA_ROOT` (or `TMPDIR`) writable, or frees space on its disk.",
     ),
     errors.RunTimeout: Advice(
         "A plan ran past `LARS_MAX_EXEC_MS`. What it had done is undone, unless that was its very last step.",

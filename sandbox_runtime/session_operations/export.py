@@ -14,12 +14,12 @@ from sandbox_runtime.session_operations.layout import Part, file_name
 from sandbox_runtime.store.catalog import Collection
 from sandbox_runtime.store.connection import Connection
 from sandbox_runtime.store.database import SessionDatabase
-from sandbox_runtime.store.errors import BadQuery, QuotaExceeded, StoreError
+from sandbox_runtime.store.errors import BadQuery, NoStorage, QuotaExceeded, StoreError
 from sandbox_runtime.store.whole import pages, text_bytes
 
 PAGE_SECONDS = 60.0
 _BUFFERED = 256 << 10
-_FULL = frozenset((errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
+_FULL = {errno.ENOSPC: NoStorage, errno.EDQUOT: NoStorage, errno.EFBIG: QuotaExceeded}
 _BETWEEN = b",\n"
 
 
@@ -90,7 +90,7 @@ class _Output:
             self.flush()
 
     def flush(self) -> None:
-        """StoreError when it cannot be written: QuotaExceeded when there is no room for it."""
+        """StoreError when it cannot be written: NoStorage or QuotaExceeded when there is no room for it."""
         try:
             with memoryview(self._waiting) as view:
                 done = 0
@@ -98,6 +98,6 @@ class _Output:
                     done += os.write(self._file, view[done:])
         except OSError as error:
             reason = f"the archive could not be written: {os.strerror(error.errno or 0)}"
-            raise (QuotaExceeded if error.errno in _FULL else StoreError)(reason) from error
+            raise _FULL.get(error.errno or 0, StoreError)(reason) from error
         self.written += len(self._waiting)
         self._waiting.clear()

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import aclosing
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-import anyio.to_thread
 from starlette.requests import Request
 
-from service.errors import PayloadTooLarge
+from service.errors import PayloadTooLarge, StorageUnavailable
 from service.http.body import kept_of
+from service.threads import in_thread
+
+T = TypeVar("T")
 
 _SETTING = "LARS_SESSION_QUOTA"
 _BLOCK = 1 << 20
 
 
 class Spool:
-    """``fileno()`` may be handed on. Making, reading and rewinding it block."""
+    """``fileno()`` may be handed on. Making, reading and rewinding it block, OSError; see ``in_spool``."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever has the spool
@@ -33,7 +37,7 @@ class Spool:
         self.close()
 
     async def fill(self, request: Request, limit: int) -> None:
-        """Write the body into it, and rewind. PayloadTooLarge above ``limit`` bytes."""
+        """Write the body into it, and rewind. PayloadTooLarge above ``limit`` bytes, StorageUnavailable."""
         size = 0
         block = bytearray()
         kept = kept_of(request.scope)
@@ -44,14 +48,14 @@ class Spool:
                     raise PayloadTooLarge("body", limit, setting=_SETTING)
                 block += chunk
                 if len(block) >= _BLOCK:
-                    await anyio.to_thread.run_sync(self._file.write, bytes(block))
+                    await in_spool(self._file.write, bytes(block))
                     block.clear()
                 if kept is not None:
                     kept.body(len(block))
-        await anyio.to_thread.run_sync(self._file.write, bytes(block))
+        await in_spool(self._file.write, bytes(block))
         if kept is not None:
             kept.no_body()
-        await anyio.to_thread.run_sync(self.rewind)
+        await in_spool(self.rewind)
 
     def rewind(self) -> int:
         """To the beginning; its size in bytes."""
@@ -70,4 +74,16 @@ class Spool:
 
     def close(self) -> None:
         """The file is gone. May be called again."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what it still had to write, on a disk that is full
+            self._file.close()
+
+
+async def in_spool(work: Callable[..., T], *arguments: object) -> T:
+    """What ``work`` on a spool returns, in a thread. StorageUnavailable for its OSError."""
+    try:
+        return await in_thread(work, *arguments)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the directory for temporary files cannot be used: {error.strerror or error}; "
+            "the operator frees space in it, or names another with TMPDIR"
+        ) from error

@@ -18,7 +18,7 @@ from sandbox_runtime.domain import Session
 from service.errors import BadRequest, NotFound, UnsupportedMediaType
 from service.http.body import has_body, read_json_text
 from service.http.routing import OwnedRoute
-from service.http.spool import Spool
+from service.http.spool import Spool, in_spool
 from service.rest.identity import named_session, session_of
 from service.rest.openapi import session_openapi
 from service.sessions.administration import Administration
@@ -71,10 +71,10 @@ async def _new_id(request: Request) -> str:
 async def export(request: Request) -> Response:
     """The session as a tar archive."""
     administration, addressed = _addressed(request)
-    spool = await anyio.to_thread.run_sync(Spool)
+    spool = await in_spool(Spool)
     try:
         await administration.export(addressed, spool)
-        size = await anyio.to_thread.run_sync(spool.rewind)
+        size = await in_spool(spool.rewind)
     except BaseException:
         spool.close()
         raise
@@ -111,7 +111,7 @@ async def import_data(request: Request) -> Response:
     replace = request.query_params.get("replace", "false")
     if replace not in ("true", "false"):
         raise BadRequest(f"replace is {replace[:40]!r}, expected true or false")
-    with await anyio.to_thread.run_sync(Spool) as spool:
+    with await in_spool(Spool) as spool:
         await spool.fill(request, state_of(request).settings.session_quota)
         options: dict[str, object] = {"format": _FORMATS[media_type], "replace": replace == "true"}
         return _json(await administration.import_data(addressed, options, spool))

@@ -10,7 +10,7 @@ import pytest
 from sandbox_runtime.session_operations import operate
 from sandbox_runtime.session_operations.errors import CollectionExists
 from sandbox_runtime.session_operations.imports import OBJECTS
-from sandbox_runtime.store.errors import QuotaExceeded, StoreError
+from sandbox_runtime.store.errors import NoStorage, QuotaExceeded, StoreError
 from tests.sandbox_runtime.session_operations.archives import (
     import_,
     memory_file,
@@ -249,7 +249,7 @@ def test_options_and_files_that_are_none() -> None:
             operate(database, "export", {}, writing)
         os.close(writing)
         full = os.open("/dev/full", os.O_WRONLY)
-        with pytest.raises(QuotaExceeded, match="No space left on device"):
+        with pytest.raises(NoStorage, match="No space left on device"):
             operate(database, "export", {}, full)
         os.close(full)
         assert state(database) == {}
