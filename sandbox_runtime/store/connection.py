@@ -25,6 +25,7 @@ _PAUSE = 0.0005  # seconds; a change to WAL is refused at once
 # SQLite's virtual machine takes about this many steps in 50 microseconds.
 _STEPS_BETWEEN_LOOKS = 1000
 _MAX_VALUE_BYTES = 8 << 20
+_FULL = "the disk of the session's data is full, and nothing was changed; the operator frees space on it"
 # What the disk or its file system refuses: EDQUOT, EIO and EROFS among others.
 _OF_THE_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
@@ -140,7 +141,7 @@ class Connection:
         if _code_of(error) != sqlite3.SQLITE_FULL:
             return _told(error, self._seconds)
         if self._disk_is_full():
-            return NoStorage("the disk of the session's data is full, nothing was changed; free space on it")
+            return NoStorage(_FULL, full=True)
         return QuotaExceeded("the session's data reached its quota; delete records or raise the quota")
 
     def _disk_is_full(self) -> bool:

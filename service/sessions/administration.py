@@ -25,7 +25,7 @@ from service.telemetry.catalog import SESSIONS_CREATED, SESSIONS_DELETED
 _FORK_FILE = "fork.db"
 _FORKING_SECONDS = 0.01
 # And others may write to it.
-_STILL_THERE = frozenset(("session_busy", "quota_exceeded", "storage_unavailable", "query_too_slow"))
+_STILL_THERE = frozenset(("session_busy", "quota_exceeded", "query_too_slow"))
 
 
 class _File(Protocol):
@@ -58,7 +58,7 @@ class Administration:
         try:
             await self._operate(session, END, {})
         except StoreRefused as refused:
-            if refused.code in _STILL_THERE:
+            if refused.code in _STILL_THERE or refused.extra.get("full"):
                 raise
         # Whatever else it said: its data may be damaged, or it may not want to go.
         await in_storage(directory.remove, self._root, session)
