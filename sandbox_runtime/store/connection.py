@@ -141,7 +141,7 @@ class Connection:
         if _code_of(error) != sqlite3.SQLITE_FULL:
             return _told(error, self._seconds)
         if self._disk_is_full():
-            return NoStorage(_FULL, full=True)
+            return NoStorage(_FULL)
         return QuotaExceeded("the session's data reached its quota; delete records or raise the quota")
 
     def _disk_is_full(self) -> bool:

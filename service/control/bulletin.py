@@ -1,5 +1,5 @@
 """Numbers in memory that all fronts of a node share: how often one has changed the control database, and how
-often the options of sessions, which are told apart by a part of their digests.
+often the options of a session, or deleted it; sessions are told apart by a part of their digests.
 
 A front that has changed something counts up before it answers, so a request that comes after that answer,
 to whichever front, finds another number than its front has seen, and has it look first. What other
@@ -23,8 +23,8 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 CONTROL: Final = 0
 
 
-def options_of(digest: str) -> int:
-    """The subject of the options of the session with this digest, and of every 511th other."""
+def session_subject(digest: str) -> int:
+    """The subject that the session with this digest is of, and every 511th other."""
     return 1 + int(digest[:8], 16) % (_SUBJECTS - 1)
 
 

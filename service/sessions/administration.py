@@ -24,8 +24,7 @@ from service.telemetry.catalog import SESSIONS_CREATED, SESSIONS_DELETED
 
 _FORK_FILE = "fork.db"
 _FORKING_SECONDS = 0.01
-# And others may write to it.
-_STILL_THERE = frozenset(("session_busy", "quota_exceeded", "query_too_slow"))
+_STILL_THERE = frozenset(("session_busy", "quota_exceeded", "query_too_slow"))  # and others may write to it
 
 
 class _File(Protocol):
@@ -58,9 +57,9 @@ class Administration:
         try:
             await self._operate(session, END, {})
         except StoreRefused as refused:
-            if refused.code in _STILL_THERE or refused.extra.get("full"):
+            if refused.code in _STILL_THERE:
                 raise
-        # Whatever else it said: its data may be damaged, or it may not want to go.
+        # Whatever else it said: its data may be damaged, its disk full, or it may not want to go.
         await in_storage(directory.remove, self._root, session)
         await self._sessions.options.forget(session)
         SESSIONS_DELETED.add(by)

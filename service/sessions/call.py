@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from sandbox_runtime import wire
 from sandbox_runtime.call import END, Binding, Call, Operation, Reply
+from service.control.bulletin import session_subject
 from service.pool.dialogue import Dialogue, Manner
 from service.pool.job import Spent
 from service.pool.worker import Worker
@@ -18,14 +20,18 @@ _DIED = "the session's worker died under the request; send it again if that does
 
 
 class BoundWorker(Dialogue[Reply]):
-    """A worker that has a session's directory."""
+    """A worker that has a session's directory.
 
-    def __init__(self, worker: Worker, binding: Binding, directory: int) -> None:
-        """``directory`` stays the caller's to close."""
+    ``settled``: the number that the bulletin had of ``subject`` when it was known that the worker has the
+    session's file open, and not one that was being deleted; None before. ``identity``: of its directory."""
+
+    def __init__(self, worker: Worker, binding: Binding, directory: int, digest: str) -> None:
+        """``directory`` stays the caller's to close. ``digest``: of the session."""
         self._told: set[str] = set()  # plans whose text it has
         self._max_result = binding.max_result
-        # Until it is known that it has the session's file open, and not one that was being deleted.
-        self.unsettled: Identity | None = identity_of(directory)
+        self.subject: Final = session_subject(digest)
+        self.identity: Final[Identity] = identity_of(directory)
+        self.settled: int | None = None
         self.had_data = False
         longest = max(binding.max_result, _DESCRIPTION_BYTES)
         manner = Manner({wire.Kind.REPLY: Reply.from_wire}, longest, "session_worker_died", _DIED, "session")

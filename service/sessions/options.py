@@ -19,7 +19,7 @@ from pathlib import Path
 import orjson
 
 from sandbox_runtime.domain import Session
-from service.control.bulletin import Bulletin, options_of
+from service.control.bulletin import Bulletin, session_subject
 from service.errors import FieldError, StorageUnavailable, ValidationFailed
 from service.rest.context import DIALECTS
 from service.sessions.directory import digest_of
@@ -71,7 +71,7 @@ class OptionFiles:
         """The session's options, the defaults where it has none. StorageUnavailable, also when what is kept
         is not what this version writes: under other conventions a request would mean something else."""
         digest = digest_of(session)
-        number = self._bulletin.number(options_of(digest))
+        number = self._bulletin.number(session_subject(digest))
         known = self._known.get(digest)
         if known is not None and known.number == number and time.monotonic() < known.until:
             return known.options
@@ -83,13 +83,15 @@ class OptionFiles:
         """Keep other options."""
         digest = digest_of(session)
         await in_storage(self._save, digest, options)
-        self._bulletin.announce(options_of(digest))
+        self._bulletin.announce(session_subject(digest))
 
     async def forget(self, session: Session) -> None:
         """Back to the defaults."""
         digest = digest_of(session)
-        await in_storage(self._remove, digest)
-        self._bulletin.announce(options_of(digest))
+        try:
+            await in_storage(self._remove, digest)
+        finally:  # the session may be gone all the same
+            self._bulletin.announce(session_subject(digest))
 
     def _know(self, digest: str, number: int, options: SessionOptions) -> None:
         self._known[digest] = _Known(number, time.monotonic() + _FRESH, options)

@@ -25,7 +25,7 @@ from service.pool.lending import Lending, LendingSize
 from service.pool.pool import Pool
 from service.pool.shares import payer_of
 from service.sessions.call import Answer, BoundWorker
-from service.sessions.directory import look, open_or_make
+from service.sessions.directory import digest_of, look, open_or_make
 from service.sessions.options import OptionFiles
 from service.sessions.storage import in_storage
 from service.settings import Settings
@@ -68,6 +68,7 @@ class Sessions:
     def __init__(self, workers: Pool, limits: SessionLimits, bulletin: Bulletin) -> None:
         self.workers = workers
         self.options = OptionFiles(limits.root, bulletin)
+        self._bulletin = bulletin
         self._limits = limits
         size = LendingSize(limits.workers, limits.queue, limits.rest, "session")
         self._lending = Lending(workers, size, self._bind, _principal)
@@ -141,16 +142,18 @@ class Sessions:
 
     async def _settled(self, session: Session, worker: BoundWorker, answer: Answer) -> Answer:
         """Until it has the session's file open, a worker's answer counts only when its directory is still the
-        session's: it may have been removed since we opened it. Later, the file says so. It has it open after
-        a request that came when the file was there."""
+        session's: it may have been removed since we opened it. A worker has the file open after a request
+        that came when it was there. Later, the file says so; or the bulletin, where nothing could be written
+        into it."""
         trouble = answer[1].trouble
         if trouble is not None and trouble.code == _GONE:
             worker.worn = True
-        if worker.unsettled is None:
+        number = self._bulletin.number(worker.subject)
+        if worker.settled == number:
             return answer
-        current, has_data = await in_storage(look, self._limits.root, session, worker.unsettled)
+        current, has_data = await in_storage(look, self._limits.root, session, worker.identity)
         if current:
-            worker.unsettled = None if worker.had_data else worker.unsettled
+            worker.settled = number if worker.had_data else None
             worker.had_data = has_data
             return answer
         worker.worn = True
@@ -184,7 +187,7 @@ class Sessions:
                 SESSIONS_CREATED.add()
             # Bound at once: a worker that nobody listens to is gone with its zygote, without a word.
             worker = await self.workers.lease(deadline, payer_of(session.principal))
-            return BoundWorker(worker, self._limits.binding, directory)
+            return BoundWorker(worker, self._limits.binding, directory, digest_of(session))
         finally:
             os.close(directory)
 

@@ -129,14 +129,17 @@ class SessionRoom:
 
 
 @contextmanager
-def session_room(root: Path, without: tuple[Layer, ...] = (), **settings: str) -> Iterator[SessionRoom]:
-    """A zygote of its own, with these layers off, and the sessions of one front under ``root``. Sizes are
-    small."""
+def session_room(
+    root: Path, without: tuple[Layer, ...] = (), bulletin: Bulletin | None = None, **settings: str
+) -> Iterator[SessionRoom]:
+    """A zygote of its own, with these layers off, and the sessions of one front under ``root``, of those that
+    share ``bulletin``. Sizes are small."""
     chosen = {"LARS_DATA_ROOT": str(root), "LARS_SESSION_QUOTA": "4m", **settings}
     read = Settings.from_env(chosen)
     thread, stack = LoopThread(), AsyncExitStack()
     try:
-        yield SessionRoom(read, thread, thread.call(_open(stack, read, without)))
+        sessions = thread.call(_open(stack, read, without, bulletin or Bulletin()))
+        yield SessionRoom(read, thread, sessions)
     finally:
         try:
             thread.call(stack.aclose())
@@ -144,12 +147,14 @@ def session_room(root: Path, without: tuple[Layer, ...] = (), **settings: str) -
             thread.stop()
 
 
-async def _open(stack: AsyncExitStack, settings: Settings, without: tuple[Layer, ...]) -> Sessions:
+async def _open(
+    stack: AsyncExitStack, settings: Settings, without: tuple[Layer, ...], bulletin: Bulletin
+) -> Sessions:
     sandbox: LocalSandbox = await stack.enter_async_context(
         local_sandbox(spec_without(without), PoolSize(idle=1, workers=4, queue=16))
     )
     size = PoolSize(idle=2, workers=settings.session_workers + 1, queue=settings.queue_size)
-    sessions = Sessions(Pool(size, prove_first=False, by_shares=False), session_limits(settings), Bulletin())
+    sessions = Sessions(Pool(size, prove_first=False, by_shares=False), session_limits(settings), bulletin)
     stack.push_async_callback(sessions.close)
     sandbox.attach(sessions.workers)
     return sessions

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sandbox_runtime.layers import Layer
+from service.control.bulletin import Bulletin
 from service.errors import NotFound, StoreRefused
 from service.sessions.directory import exists
 from service.sessions.options import SessionOptions
@@ -270,7 +271,8 @@ def test_data_that_are_a_link_tell_nothing_of_the_host(bare_room: SessionRoom, s
 @pytest.fixture
 def fronts(tmp_path: Path) -> Iterator[list[SessionRoom]]:
     """Two, over the same data."""
-    with session_room(tmp_path) as one, session_room(tmp_path) as other:
+    shared = Bulletin()
+    with session_room(tmp_path, bulletin=shared) as one, session_room(tmp_path, bulletin=shared) as other:
         yield [one, other]
 
 
@@ -302,6 +304,23 @@ def test_what_is_acknowledged_after_a_deletion_stays(fronts: list[SessionRoom]) 
         for number in range(4):
             assert fronts[number % 2].plain(name, _INSERT.format(by=number)).body == number
         assert [front.plain(name, _ALL).body[-4:] for front in fronts] == [[0, 1, 2, 3]] * 2
+
+
+def test_a_session_is_deleted_for_all_also_where_nothing_can_be_written(fronts: list[SessionRoom]) -> None:
+    """As on a disk that is full, which a deletion is to make room on: the other front's worker, which has the
+    file open, is not told by it."""
+    one, other = fronts
+    for turn in range(3):
+        assert other.plain("s", _INSERT.format(by=-1)).status == 201
+        assert other.plain("s", _ALL).body == [-1]
+        log = one.directory("s") / "data.db-wal"
+        log.unlink()
+        log.mkdir()
+        assert one.plain("s", _ALL).code == "storage_unavailable"
+        one.administer(lambda ask: ask.delete(mine("s")))
+        assert other.plain("s", _INSERT.format(by=turn)).status == 201
+        assert [front.plain("s", _ALL).body for front in fronts] == [[turn], [turn]]
+        other.administer(lambda ask: ask.delete(mine("s")))
 
 
 def test_many_forks_at_once_are_all_whole(fronts: list[SessionRoom]) -> None:

@@ -20,7 +20,7 @@ from service.errors import PlanRefused
 from service.pool.job import Spent
 from service.pool.pool import Pool
 from service.sessions.call import BoundWorker
-from service.sessions.directory import open_directory
+from service.sessions.directory import digest_of, open_directory
 from service.sessions.removal import remove_tree
 from service.sessions.storage import in_storage
 
@@ -94,7 +94,7 @@ async def _bind(workshop: Workshop, place: Path) -> BoundWorker:
     directory = await in_storage(open_directory, place, SESSION)
     try:
         worker = await workshop.workers.lease(time.monotonic() + _SECONDS)
-        return BoundWorker(worker, workshop.binding, directory)
+        return BoundWorker(worker, workshop.binding, directory, digest_of(SESSION))
     finally:
         os.close(directory)
 
