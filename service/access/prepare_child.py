@@ -16,6 +16,7 @@ import orjson
 
 from service.access.prepare import Prepared
 from service.control.audit_key import audit_key
+from service.control.lost import refuse_to_lose
 from service.control.refusal import ControlRefused
 from service.control.sqlite_file import any_key
 from service.database_url import sqlite_path
@@ -25,6 +26,7 @@ from service.settings import Settings
 
 def _usual(settings: Settings) -> Prepared | None:
     """Where there is a file of SQLite with which all is well, or can be made one. ControlRefused."""
+    refuse_to_lose(settings)
     path = sqlite_path(settings.database_url.reveal())
     keys = None if path is None else any_key(Path(path))
     if keys is None:

@@ -16,6 +16,7 @@ import anyio.to_thread
 from sqlalchemy import Connection, column, func, inspect, select, table
 
 from service.control.database import Database
+from service.control.lost import refuse_to_lose
 from service.control.refusal import ControlRefused
 from service.control.sqlite_file import make_file
 from service.control.tables import VERSION_TABLE
@@ -29,7 +30,8 @@ _LOCK: Final = 0x4C415253  # "LARS": pg_advisory_xact_lock(bigint)
 
 async def prepare(settings: Settings) -> None:
     """Make the database if there is none, and bring it up to date. ControlUnavailable, or ControlRefused when
-    a newer version made it."""
+    a newer version made it, or when there was one (``refuse_to_lose``)."""
+    await anyio.to_thread.run_sync(refuse_to_lose, settings)
     database = Database(settings.database_url, _PATIENCE)
     try:
         if database.path is not None:
