@@ -9,8 +9,9 @@
 # Sets $root (the checkout) and $venv ($LARS_VENV, or .venv in the checkout). $LARS_PYTHON names the
 # interpreter to build with; otherwise the first that runs of python3.13, python3.12, python3.11, python3.
 #
-# $venv/.lars belongs to this file: `lock` is held while building; `former` is what is put back when that fails; `runtime`, `llm`, `dev` and `load` are stamps, removed
-# before the first change and written after the last, so an interrupted build is never taken for a whole one.
+# $venv/.lars belongs to this file: `lock` is held while building; `former` is what is put back when that fails;
+# `runtime`, `llm`, `dev` and `load` are stamps, removed before the first change and written after the last, so an
+# interrupted build is never taken for a whole one.
 
 root=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${LARS_VENV:-$root/.venv}
