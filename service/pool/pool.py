@@ -22,6 +22,7 @@ from service.errors import NotReady, Overloaded, QueueTimeout, WorkerLost
 from service.pool.channel import SHORT, Channel
 from service.pool.handout import Entry, Handout
 from service.pool.job import Job, JobLimits, Outcome
+from service.pool.later import Later
 from service.pool.oneshot import OneShotRun
 from service.pool.shares import EXEMPT, niceness
 from service.pool.worker import Worker
@@ -63,8 +64,8 @@ class Pool:
         self._service_time = 0.01
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
-        self._top_up: asyncio.TimerHandle | None = None
-        self._hungry: asyncio.TimerHandle | None = None
+        self._top_up = Later(self._loop, _TOP_UP_SECONDS, self._refill_to_the_brim)
+        self._hunger = Later(self._loop, _HUNGRY_SECONDS, self._refill_to_the_brim)
         self._closed = False
 
     # -- zygotes ---------------------------------------------------------------------------------------
@@ -102,9 +103,8 @@ class Pool:
     def cut_off(self) -> None:
         """End every worker: what runs on one is answered WorkerLost, what still waits for one NotReady."""
         self._closed = True
-        for timer in (self._top_up, self._hungry):
-            if timer is not None:
-                timer.cancel()
+        self._top_up.cancel()
+        self._hunger.cancel()
         for task in self._tasks:
             task.cancel()
         self._handout.close(NotReady)
@@ -237,7 +237,8 @@ class Pool:
             # Others use up the numbers of processes, or the memory; connections and workers the descriptors
             # of this process. It is of use again when they end.
             channel.start_failures -= 1
-            self._hunger(message.step, message.message)
+            if not self._closed and self._hunger.ask():  # once, however many could not be had
+                log.warning("worker_starved", step=message.step, reason=message.message)
             return
         failures = channel.start_failures
         log.error("worker_start_failed", step=message.step, reason=message.message, failures=failures)
@@ -278,26 +279,11 @@ class Pool:
         wanted = self._size.idle + waiting - self._handout.idle - starting
         least = least or self._size.idle // _REFILL_PARTS
         if not waiting and 0 < wanted < least:
-            self._top_up_later()  # a message wakes the zygote: ask for several at once
+            self._top_up.ask()  # a message wakes the zygote: ask for several at once
         elif wanted > 0:
             self._spawn(usable, wanted)
 
-    def _top_up_later(self) -> None:
-        if self._top_up is None:
-            self._top_up = self._loop.call_later(_TOP_UP_SECONDS, self._refill_to_the_brim)
-
-    def _hunger(self, step: str, why: str) -> None:
-        """Ask again in a moment: once, and say so once, however many workers could not be had."""
-        if self._hungry is None and not self._closed:
-            log.warning("worker_starved", step=step, reason=why)
-            self._hungry = self._loop.call_later(_HUNGRY_SECONDS, self._ask_again)
-
-    def _ask_again(self) -> None:
-        self._hungry = None
-        self._refill(least=1)
-
     def _refill_to_the_brim(self) -> None:
-        self._top_up = None
         self._refill(least=1)
 
     def _spawn(self, usable: list[Channel], wanted: int) -> None:
