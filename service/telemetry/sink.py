@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import socket
 import stat
 import time
 from typing import Final
@@ -21,7 +22,7 @@ class Sink:
     def __init__(self, descriptor: int) -> None:
         self.lost = 0
         self._descriptor = descriptor
-        self._file: bool | None = None  # whether it is a file, to which a write takes what the disk takes
+        self._mode: int | None = None
         self._nowait = True  # pwritev2(2) with RWF_NOWAIT: for pipes from Linux 6.4 on
         self._torn = False
         self._patient_from = 0.0
@@ -40,15 +41,15 @@ class Sink:
         return True
 
     def _some(self, rest: bytes) -> int:
-        if self._file is None:
-            self._file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-        if self._file:
-            return os.write(self._descriptor, rest)
+        if self._mode is None:
+            self._mode = os.fstat(self._descriptor).st_mode
+        if stat.S_ISREG(self._mode):
+            return os.write(self._descriptor, rest)  # which takes what the disk takes
         now = time.monotonic()
         patience = now + _PATIENCE if now >= self._patient_from else now
         while True:
             try:
-                return self._at_once(rest)
+                return _send(self._descriptor, rest) if stat.S_ISSOCK(self._mode) else self._at_once(rest)
             except BlockingIOError:
                 left = patience - time.monotonic()
                 if left <= 0 or not self._takes_more(left):
@@ -73,3 +74,12 @@ class Sink:
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
         return bool(poll.poll(seconds * 1000))
+
+
+def _send(descriptor: int, rest: bytes) -> int:
+    """To a socket, as that of systemd's journal is. BlockingIOError when it takes nothing now."""
+    connection = socket.socket(fileno=descriptor)
+    try:
+        return connection.send(rest, socket.MSG_DONTWAIT)
+    finally:
+        connection.detach()
