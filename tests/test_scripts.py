@@ -259,11 +259,11 @@ def test_fault_is_named(status: int, body: bytes, fault: str) -> None:
     assert outcome.stdout.splitlines()[0] == f"FAIL  health: {fault}"
 
 
-def test_every_check_can_fail() -> None:
+def test_every_check_can_fail(tmp_path: Path) -> None:
     """No check passes against a server that answers everything alike."""
     with server(200, b"{}") as url:
         python = run("scripts/test_api.py", "--url", url)
-        curl = run("scripts/run_api_tests.sh", url)
+        curl = run("scripts/run_api_tests.sh", url, TMPDIR=str(tmp_path))
     assert "PASS" not in python.stdout.replace("PASS  readiness", "")
     assert "PASS" not in curl.stdout.replace("PASS  readyz", "")
     assert (python.returncode, curl.returncode) == (1, 1)
@@ -286,7 +286,7 @@ def test_both_scripts_pass_against_the_service(tmp_path: Path) -> None:
     """What it does not offer is told, and is no failure."""
     with running_service(tmp_path) as service:
         python = run("scripts/test_api.py", "--url", service.url)
-        curl = run("scripts/run_api_tests.sh", service.url)
+        curl = run("scripts/run_api_tests.sh", service.url, TMPDIR=str(tmp_path))
     assert (python.returncode, curl.returncode) == (0, 0), python.stdout + curl.stdout
     assert "FAIL" not in python.stdout + curl.stdout
     assert python.stdout.splitlines()[-1] == "20 passed, 0 failed, 1 not offered by this server"
