@@ -85,6 +85,9 @@ require_libseccomp() {
 # Only a directory that is ours or empty: a mistyped LARS_VENV must not cost anyone a directory.
 claim_directory() {
     local found
+    # What it leads to may be another checkout's, which would be left without its stamps or without its packages.
+    [[ ! -L ${venv%/} ]] ||
+        die "$venv is a link and would have to be built: remove it, or set LARS_VENV to a directory."
     found=$(ls -A "$venv" 2>/dev/null) || true
     # Looked for last: what was found may be what another command has begun just now.
     if [[ -n $found && ! -d $venv/.lars ]]; then

@@ -126,6 +126,20 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(root, environment)
 
 
+def test_a_link_is_not_built_through(checkout: Checkout, tmp_path: Path) -> None:
+    """What it leads to stays as it was, stamps included: it may be another checkout's."""
+    assert checkout.start().returncode == 0
+    before = checkout.stamps()
+    link = tmp_path / "link"
+    link.symlink_to(checkout.venv)
+    with (checkout.root / "pyproject.toml").open("a") as project:
+        project.write("# changed\n")
+    outcome = checkout.start(LARS_VENV=str(link))
+    assert (outcome.returncode, outcome.stdout) == (1, "")
+    assert "is a link and would have to be built" in outcome.stderr
+    assert checkout.stamps() == before
+
+
 def tools_only(tmp_path: Path, **more: Path) -> str:
     """A PATH with the shell's own tools, without any Python, and the programs named."""
     directory = tmp_path / "tools"
