@@ -2,6 +2,10 @@
 # Format, lint and types of the whole checkout. Changes nothing.
 set -euo pipefail
 
+if (($#)); then
+    echo "usage: scripts/check.sh   (takes no arguments)" >&2
+    exit 2
+fi
 . "$(dirname "${BASH_SOURCE[0]}")/_venv.sh"
 ensure_venv dev
 cd "$root"

@@ -173,6 +173,7 @@ def test_start_api_help() -> None:
         ("scripts/test_dynamic_api.py", ["--url", "ftp://host"]),
         ("scripts/test_dynamic_api.py", ["--uploads-dir", "/proc/never"]),
         ("scripts/test_dynamic_api.py", []),
+        ("scripts/check.sh", ["--help"]),
         ("scripts/lock.sh", ["--upgrade"]),
         ("scripts/update_docs_assets.sh", ["5.35.0"]),
     ],
