@@ -56,8 +56,13 @@ class ResourceStore:
 
     def insert_many(self, records: Sequence[Mapping[str, Any]], alike: bool = False) -> Records:
         """All or none; an error's ``extra["index"]`` says which record it was."""
-        if not isinstance(records, list | tuple) or len(records) > MAX_BULK:
-            raise BadRecord(f"{shown(records)} is not a list of at most {MAX_BULK} records")
+        if not isinstance(records, list | tuple):
+            raise BadRecord(f"{shown(records)} is not a list of records")
+        if len(records) > MAX_BULK:
+            raise BadRecord(
+                f"there are {len(records)} records, the limit is {MAX_BULK}; send them in several requests",
+                limit=MAX_BULK,
+            )
         inserted: Records = []
         with self._database.all_or_nothing():
             for index, record in enumerate(records):

@@ -291,6 +291,13 @@ def test_insert_many_is_all_or_nothing(store: ResourceStore) -> None:
             store.insert_many(bad)
 
 
+def test_too_many_records_are_counted(store: ResourceStore) -> None:
+    with pytest.raises(BadRecord, match="there are 100001 records, the limit is 100000; send") as refused:
+        store.insert_many([{}] * 100_001)
+    assert refused.value.extra == {"limit": 100_000}
+    assert store.count({}) == 0
+
+
 def test_bulk_changes_are_guarded(store: ResourceStore) -> None:
     store.insert_many([{"k": "a"}, {"k": "a"}, {"k": "b"}])
     for change in (
