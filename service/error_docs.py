@@ -202,7 +202,7 @@ STORE_ADVICE: Mapping[str, str] = {
     "too_many_affected": "More records pass the filters than `Prefer: max-affected` allows; none changed.",
     "collection_exists": "An import names a collection that has records; send `?replace=true` to replace it.",
     "duplicate_id": "Send another id, or none.",
-    "patch_conflict": "A `test` of the JSON patch failed, or a path leads nowhere; nothing was changed.",
+    "patch_conflict": "A `test` of the JSON patch failed; nothing was changed.",
     "session_gone": "The session was deleted while the request waited; send it again.",
     "precondition_failed": "The record is another than `If-Match` names; read it again.",
     "bad_archive": "Send a tar as the export makes it, without compression.",
