@@ -166,8 +166,8 @@ class RedisLedger:
         return await asyncio.shield(self._store.ask(self._charge(index, amount)))
 
     async def release(self, lease: str) -> None:
-        """As ``Ledger.release``."""
-        await asyncio.shield(self._store.ask(self._store.give_back(self._leases, lease)))
+        """As ``Ledger.release``. What cannot be given back now is given back later."""
+        await asyncio.shield(self._store.ask(self._give_back(lease)))
 
     async def _admit(self, runs: bool) -> Standing:
         for _ in range(_RACES):
@@ -180,11 +180,26 @@ class RedisLedger:
                 refused = lease is None
             if refused:
                 return Standing(True, time.time(), states, held, None)
-            if await self._count(states):
+            if await self._counted(states, lease):
                 return Standing(False, time.time(), states, held, lease)
-            if lease is not None:
-                await self._store.give_back(self._leases, lease)
         raise LimitsUnavailable("too many requests of the key arrive at once to count this one")
+
+    async def _counted(self, states: list[State], lease: str | None) -> bool:
+        """As ``_count``. Unless it was counted, the lease is given back."""
+        counted = False
+        try:
+            counted = await self._count(states)
+        finally:
+            if lease is not None and not counted:
+                await self._give_back(lease)
+        return counted
+
+    async def _give_back(self, lease: str) -> None:
+        try:
+            await self._store.give_back(self._leases, lease)
+        except (RedisError, OSError):  # it may be away, or refuse to write until another takes its place
+            self._store.abandon(self._leases, lease)
+            raise
 
     async def _take(self, limit: int) -> tuple[int, str | None]:
         lease = secrets.token_hex(8)

@@ -208,6 +208,35 @@ async def test_a_redis_that_does_not_answer(redis_server: RedisServer, limiter: 
             pass
 
 
+async def test_a_place_of_a_request_that_could_not_be_counted(
+    redis_server: RedisServer, limiter: Limiter
+) -> None:
+    """Is given back: Redis may fail between the two."""
+    who = somebody("5/minute", "concurrent=1")
+    counter = f"lars:{{requests/60/{who.name}}}"
+    async with Redis.from_url(redis_server.url) as client:
+        await client.set(counter, "+0")  # is read as a number, and not added to
+        with pytest.raises(LimitsUnavailable):
+            await limiter.admit(who, runs=True)
+        await client.delete(counter)
+    await (await admitted(limiter, who)).release()
+
+
+async def test_a_place_that_a_redis_would_not_take_back(redis_server: RedisServer, limiter: Limiter) -> None:
+    """Is given back when it does: nothing is written to one that follows another, as after a failover."""
+    who = somebody("concurrent=1")
+    admission = await admitted(limiter, who)
+    async with Redis.from_url(redis_server.url) as client:
+        await client.replicaof("127.0.0.1", "1")
+        try:
+            await admission.release()
+        finally:
+            await client.replicaof("NO", "ONE")
+    async with asyncio.timeout(20):
+        while await is_refused(limiter, who):
+            pass
+
+
 @pytest.mark.parametrize("url", ["unix://:{0}@/nowhere/redis", "redis://:{0}@127.0.0.1:1/0"])
 async def test_a_redis_that_is_not_there(url: str) -> None:
     """A service starts without it, and refuses what it cannot count."""
