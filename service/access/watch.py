@@ -60,6 +60,7 @@ class Watch:
         self._meter: Meter = passage.meter
         self._revision = 0
         self._present = False
+        self._is_same = False  # the database, as far as looks tell: none has failed since it was read
         self._failing: set[str] = set()
         self._looking = asyncio.Lock()
         self._shared: asyncio.Task[bool] | None = None  # the look of all requests that wait for one
@@ -139,26 +140,30 @@ class Watch:
 
     async def _look(self) -> None:
         looked, self._looked = self._looked, asyncio.Event()
+        # After a failure it may be a successor that lacks the last changes, and has others of their numbers.
+        anew, self._is_same = not self._is_same, False
         try:
-            await self._see()
+            await self._see(anew)
+            self._is_same = True
         finally:
             looked.set()
 
-    async def _see(self) -> None:
+    async def _see(self, anew: bool) -> None:
         number = self._bulletin.number(CONTROL)
         if not self._present and await self._is_absent():
             self._gate.seen()  # without a database there is no key
             self._read = number
             return
-        changes = await self._control.keys.changes_since(self._revision)
+        changes = await self._control.keys.changes_since(0 if anew else self._revision)
+        another = changes.revision < self._revision
         if self._read < 0:
             await self._remind_of(SERVICE)
-        await self._remind(changes.keys)
-        if changes.revision < self._revision:
+        await self._remind(key for key in changes.keys if another or key.revision > self._revision)
+        if anew or another:
             self._gate.keyring.replace(changes.keys)
         else:
             self._gate.keyring.update(changes.keys)
-        await self._following.catch_up(changes.revision)
+        await self._following.catch_up(changes.revision, anew=anew)
         self._revision, self._present, self._read = changes.revision, True, number
         self._gate.seen()
 

@@ -20,13 +20,15 @@ class Following:
         self._release = release
         self._revision = 0
 
-    async def catch_up(self, revision: int) -> None:
-        """``revision``: that of the control database. ControlUnavailable."""
-        if revision == self._revision:
+    async def catch_up(self, revision: int, *, anew: bool = False) -> None:
+        """``revision``: that of the control database; ``anew``: which may be another than before.
+        ControlUnavailable."""
+        if revision == self._revision and not anew:
             return
-        changes = await self._registry.changes_since(self._revision)
-        if changes.functions or changes.revision < self._revision:
-            whole = self._revision == 0 or changes.revision < self._revision
+        since = 0 if anew else self._revision
+        changes = await self._registry.changes_since(since)
+        if anew or changes.functions or changes.revision < since:
+            whole = since == 0 or changes.revision < since
             change = self._table.replace if whole else self._table.update
             for contract in change(changes.functions):
                 self._release(Contract(contract))

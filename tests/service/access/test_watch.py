@@ -23,7 +23,7 @@ from service.control.bulletin import Bulletin, create_bulletin
 from service.control.control import Control, open_control
 from service.control.migrate import prepare
 from service.control.tables import REVISION
-from service.errors import ControlUnavailable, KeyMalformed, KeyUnknown
+from service.errors import ControlUnavailable, KeyMalformed, KeyRevoked, KeyUnknown
 from service.functions.following import Following
 from service.functions.function_meter import FunctionMeter
 from service.functions.table import FunctionTable
@@ -172,6 +172,22 @@ async def test_a_look_that_fails_ends_the_wait(front: Front, tmp_path: Path) -> 
         await front.watch.begin()
     done, _ = await asyncio.wait([request], timeout=LONGEST_WAIT / 2)
     assert [type(one.exception()) for one in done] == [KeyUnknown]
+
+
+async def test_after_a_look_that_failed_everything_is_read_again(front: Front, tmp_path: Path) -> None:
+    """A successor of the database may lack the last change, and have another of its number."""
+    key, made = await front.control.keys.add(SPEC, BY)
+    await front.watch.begin()
+    with closing(sqlite3.connect(tmp_path / "control.db", isolation_level=None)) as database:
+        database.execute(f"ALTER TABLE {REVISION.name} RENAME TO away")
+        with pytest.raises(ControlUnavailable):
+            await front.watch.begin()
+        database.execute("UPDATE lars_keys SET revoked = 1.0")
+        database.execute(f"ALTER TABLE away RENAME TO {REVISION.name}")
+    assert await front.ask(made.text) == f"key:{key.id}"
+    await front.watch.begin()
+    with pytest.raises(KeyRevoked):
+        await front.ask(made.text)
 
 
 async def test_where_no_look_ends_the_wait_does(front: Front) -> None:
