@@ -122,15 +122,18 @@ def _sqlite(path: str) -> AsyncEngine:
 
 
 def _postgresql(url: Secret, seconds: float) -> AsyncEngine:
-    return create_async_engine(
+    from service.control.postgresql import look_at_connections  # noqa: PLC0415 - imports the driver
+
+    engine = create_async_engine(
         make_url(url.reveal()),
         pool_size=_CONNECTIONS,
         max_overflow=0,
         pool_timeout=_BUSY_SECONDS,
-        pool_pre_ping=True,  # a server that was restarted costs no request
         hide_parameters=True,
         connect_args={"timeout": _BUSY_SECONDS, "command_timeout": seconds},
     )
+    look_at_connections(engine.sync_engine, seconds)
+    return engine
 
 
 def _where(url: URL) -> str:
