@@ -14,6 +14,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 SQLITE: Final = "sqlite+aiosqlite:///"
 POSTGRESQL: Final = "postgresql+asyncpg://"
 _SQLITE_NAMES = (SQLITE, "sqlite:///")
+PARAMETERS: Final = (
+    *("host", "port", "user", "password", "passfile", "ssl", "sslmode", "direct_tls", "target_session_attrs"),
+    *("krbsrvname", "gsslib", "service", "servicefile", "prepared_statement_cache_size"),
+)
+"""Of a server's URL, behind the question mark: what asyncpg's connect and SQLAlchemy take as text."""
+_WITHOUT_EFFECT = ("timeout", "command_timeout")  # ours hold; they were taken always
 _POSTGRESQL_NAMES = (POSTGRESQL, "postgresql://", "postgres://")
 
 
@@ -47,12 +53,16 @@ def _server(url: str) -> str:
         port = parts.port
     except ValueError:
         raise ValueError("the port is no number") from None
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = {name: value for name, value in pairs if name != "host"}
+    hosts = [(name, value) for name, value in pairs if name == "host"]  # each is tried, if there are several
     if parts.netloc.count("@") > 1 or parts.fragment or port == 0 or not url.isprintable():
         raise ValueError("a special character is not percent-encoded")
-    if not parts.hostname and "host" not in query:
+    if not parts.hostname and not hosts:
         raise ValueError("no host")
+    if not query.keys() <= {*PARAMETERS, *_WITHOUT_EFFECT}:
+        raise ValueError("a parameter that is none of those that can be used")
     if "sslmode" in query:
         query["ssl"] = query.pop("sslmode")
     address = url.partition("?")[0]
-    return f"{address}?{urlencode(query)}" if query else address
+    return f"{address}?{urlencode([*hosts, *query.items()])}" if pairs else address

@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 
 from sandbox_runtime.layers import Layer
 from service.cgroup.amounts import Share
-from service.database_url import POSTGRESQL, SQLITE, normal_url
+from service.database_url import PARAMETERS, POSTGRESQL, SQLITE, normal_url
 from service.limits.rates import UNLIMITED, Rates, read_rates
 from service.secret import Secret
 from service.units import format_size, parse_size
@@ -165,7 +165,10 @@ def secret(least: int = 0) -> Parser:
 
 def database_url() -> Parser:
     """A URL as ``service.database_url`` reads it, kept as a ``Secret``: it may hold a password."""
-    expects = f"{SQLITE}PATH or {POSTGRESQL}USER:PASSWORD@HOST/DATABASE, special characters as %XX"
+    expects = (
+        f"{SQLITE}PATH or {POSTGRESQL}USER:PASSWORD@HOST/DATABASE, special characters as %XX, with no "
+        f"parameters but {', '.join(PARAMETERS)}"
+    )
     return Parser(expects, lambda text: Secret(normal_url(text)))
 
 

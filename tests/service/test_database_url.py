@@ -21,6 +21,7 @@ SERVER = "postgresql+asyncpg://"
         ("postgres://h/d?sslmode=require", f"{SERVER}h/d?ssl=require"),
         ("postgres:///d?host=/run/postgresql", f"{SERVER}/d?host=%2Frun%2Fpostgresql"),
         ("postgres://u@[::1]:1/d", f"{SERVER}u@[::1]:1/d"),
+        ("postgres:///d?host=a:1&ssl=allow&host=b:2", f"{SERVER}/d?host=a%3A1&host=b%3A2&ssl=allow"),
     ],
 )
 def test_what_is_read(text: str, url: str) -> None:
@@ -49,6 +50,8 @@ def test_what_is_read(text: str, url: str) -> None:
         "postgresql://u:hush@h:port/d",
         "postgresql://u:hush@h:0/d",
         "postgresql://u:hush@[h/d",
+        "postgresql://u:hush@h/d?connect_timeout=3",
+        "postgresql://u:hush@h/d?sslmode=verify-full&sslrootcert=hush",
         "postgresql://u:hu sh\n@h/d",
     ],
 )
