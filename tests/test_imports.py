@@ -70,6 +70,7 @@ WITHIN: Mapping[str, frozenset[str]] = {
     "sandbox_runtime/planner/": frozenset(
         ("anthropic", "certifi", "httpx", "httpx2", "openai", "opentelemetry", "together")
     ),
+    "service/control/": frozenset(("asyncpg",)),
     "service/telemetry/": frozenset(("opentelemetry",)),
 }
 

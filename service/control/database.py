@@ -36,7 +36,12 @@ class Database:
 
     def __init__(self, url: Secret, seconds: float = 10.0) -> None:
         self.path = sqlite_path(url.reveal())
-        self._engine = _sqlite(self.path) if self.path is not None else _postgresql(url, seconds)
+        self._refusals: tuple[type[Exception], ...] = (SQLAlchemyError, OSError)
+        if self.path is not None:
+            self._engine = _sqlite(self.path)
+        else:
+            self._engine, refusals = _postgresql(url, seconds)
+            self._refusals += refusals
         self._where = _where(self._engine.url)
         # Where the disk hangs, or another process has the database, writes stand; those who read must not.
         self._writers = asyncio.Semaphore(_CONNECTIONS - 1)
@@ -87,7 +92,7 @@ class Database:
         try:
             async with self._engine.execution_options(**options).connect() as one:
                 yield one
-        except (SQLAlchemyError, OSError) as error:
+        except self._refusals as error:
             raise ControlUnavailable(f"{self._where}: {_reason(error)}") from error
         except RuntimeError as error:
             if for_want_of_a_thread(error):  # each connection to SQLite has one
@@ -121,8 +126,12 @@ def _sqlite(path: str) -> AsyncEngine:
     return engine
 
 
-def _postgresql(url: Secret, seconds: float) -> AsyncEngine:
-    from service.control.postgresql import look_at_connections  # noqa: PLC0415 - imports the driver
+def _postgresql(url: Secret, seconds: float) -> tuple[AsyncEngine, tuple[type[Exception], ...]]:
+    """With what its driver raises, and SQLAlchemy lets pass."""
+    from service.control.postgresql import (  # noqa: PLC0415 - imports the driver
+        REFUSALS,
+        look_at_connections,
+    )
 
     engine = create_async_engine(
         make_url(url.reveal()),
@@ -133,7 +142,7 @@ def _postgresql(url: Secret, seconds: float) -> AsyncEngine:
         connect_args={"timeout": _BUSY_SECONDS, "command_timeout": seconds},
     )
     look_at_connections(engine.sync_engine, seconds)
-    return engine
+    return engine, REFUSALS
 
 
 def _where(url: URL) -> str:
@@ -144,7 +153,7 @@ def _where(url: URL) -> str:
     return f"PostgreSQL at {host}{f':{url.port}' if url.port else ''}, database {url.database or 'default'}"
 
 
-def _reason(error: SQLAlchemyError | OSError) -> str:
+def _reason(error: Exception) -> str:
     """What the database said, on one line; SQLAlchemy's own words would quote the statement."""
     said: BaseException = error.orig if isinstance(error, DBAPIError) and error.orig else error
     return " ".join(str(said).split()) or type(said).__name__

@@ -8,6 +8,12 @@ import asyncpg  # type: ignore[import-untyped]  # has no annotations
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
+REFUSALS: Final[tuple[type[Exception], ...]] = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that broke while it was used; SQLAlchemy lets it pass
+)
+_GONE: Final[tuple[type[Exception], ...]] = (*REFUSALS, OSError)  # TimeoutError is one
 _LOOK_SECONDS: Final = 2.0
 
 
@@ -23,5 +29,5 @@ def look_at_connections(engine: Engine, seconds: float) -> None:
         try:
             # Its simple protocol prepares nothing, and needs no transaction.
             connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=longest))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:  # TimeoutError is one
+        except _GONE as error:
             raise InvalidatePoolError from error

@@ -8,11 +8,13 @@ import os
 import signal
 from collections.abc import AsyncIterator
 
+import asyncpg  # type: ignore[import-untyped]  # has no annotations
 import pytest
 from sqlalchemy import text
 
 from service.control.database import Database
 from service.database_url import normal_url
+from service.errors import ControlUnavailable
 from service.secret import Secret
 from tests.postgresql import Server
 
@@ -59,3 +61,14 @@ async def test_connections_that_were_ended_cost_nothing(database: Database) -> N
     for pid in await backends(database, 3):
         os.kill(pid, signal.SIGTERM)
     assert len(await backends(database, 3)) == 3
+
+
+async def test_what_the_driver_says_of_a_broken_connection_is_that_there_is_no_database(
+    database: Database,
+) -> None:
+    """Nobody else knows its errors: the task that looks for changes would end of one, and its front with it
+    let nobody in any more."""
+    with pytest.raises(ControlUnavailable) as caught:
+        async with database.reading():
+            raise asyncpg.InternalClientError("cannot switch to state 15; another operation is in progress")
+    assert "cannot switch to state 15" in caught.value.reason
