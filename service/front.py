@@ -23,6 +23,7 @@ import uvloop
 
 from service.access.opening import is_loopback
 from service.app import create_app
+from service.beside import start_beside
 from service.handover import take
 from service.http.connections import Connections
 from service.http.leaving import LeavingProtocol
@@ -63,7 +64,7 @@ async def serve(settings: Settings, inherited: Inherited) -> None:
     """Serve until told to stop."""
     place = Place(is_loopback(reach_of(inherited.listener)), inherited.bulletin, inherited.counters)
     size = PoolSize(settings.pool_size, settings.max_workers, settings.queue_size)
-    async with standing_state(settings, place, size) as state:
+    async with standing_state(settings, place, size, _make_room) as state:
         await _answer(settings, inherited, state)
 
 
@@ -91,13 +92,19 @@ async def _answer(settings: Settings, inherited: Inherited, state: ServiceState)
     gc.collect()
     gc.freeze()  # what a front is made of is never garbage: no collection need look at it again
     beside = [
-        asyncio.create_task(work) for work in (Expiry(state.sessions, settings).run(), Publisher(state).run())
+        start_beside(work, _make_room)
+        for work in (Expiry(state.sessions, settings).run(), Publisher(state).run())
     ]
     try:
         await server.serve(sockets=[inherited.listener])
     finally:
         for task in beside:
             task.cancel()
+
+
+def _make_room() -> None:
+    """Finish what has been accepted, and end: the supervisor starts another."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 def main() -> None:

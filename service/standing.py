@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from service.access.denials import Denials
 from service.access.watch import Watch
+from service.beside import start_beside
 from service.control.bulletin import Bulletin
 from service.control.control import open_control
 from service.functions.following import Following
@@ -34,9 +35,12 @@ class Place:
 
 
 @asynccontextmanager
-async def standing_state(settings: Settings, place: Place, size: PoolSize) -> AsyncIterator[ServiceState]:
-    """Until the block ends; then no worker is left. ControlUnavailable when the database is there and its
-    keys cannot be read, LimitsUnavailable when nothing can be counted."""
+async def standing_state(
+    settings: Settings, place: Place, size: PoolSize, fault: Callable[[], None]
+) -> AsyncIterator[ServiceState]:
+    """Until the block ends; then no worker is left. ``fault`` is called when the state is of no use any more.
+    ControlUnavailable when the database is there and its keys cannot be read, LimitsUnavailable when nothing
+    can be counted."""
     async with open_control(settings, must_seal=False) as opened:
         store = await _open_store(settings, place.counters)
         passage = new_passage(settings, store, Denials(opened.audit), local=place.local)
@@ -49,7 +53,7 @@ async def standing_state(settings: Settings, place: Place, size: PoolSize) -> As
         try:
             await watch.begin()
             beside = [
-                asyncio.create_task(work())
+                start_beside(work(), fault)
                 for work in (watch.run, functions.recorder.run, state.improver.run)
             ]
             yield state

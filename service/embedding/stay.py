@@ -99,10 +99,15 @@ async def standing(settings: Settings) -> AsyncIterator[Standing]:
         _log.error("no_control_database", reason=prepared.absent)
     # One that proves each zygote; of programs, none is run for a caller.
     size = PoolSize(settings.zygotes, 2 * settings.zygotes, 1)
-    async with standing_state(settings, Place(local=False, bulletin=create_bulletin()), size) as state:
+    place = Place(local=False, bulletin=create_bulletin())
+    async with standing_state(settings, place, size, _go_on) as state:
         workshop = Workshop(Plan.of(settings), state)
         try:
             await workshop.begin()
             yield Standing(state, workshop)
         finally:
             await workshop.end()
+
+
+def _go_on() -> None:
+    """The process is the host's: it has been told in the log, and callers are refused."""

@@ -108,7 +108,7 @@ def test_requests_that_outlast_the_shutdown_time_are_cut_off(tmp_path: Path) -> 
 
 def test_a_service_that_stops_refuses_new_callers_at_once(tmp_path: Path) -> None:
     with serving(tmp_path / "service") as service:
-        client = threading.Thread(target=service.execute, args=(sleeper(2),))
+        client = threading.Thread(target=service.execute, args=(sleeper(4),))
         client.start()
         wait_until(lambda: any(worker.threads == 4 for worker in service.workers), "the program runs")
         service.popen.send_signal(signal.SIGTERM)
