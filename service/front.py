@@ -64,7 +64,7 @@ async def serve(settings: Settings, inherited: Inherited) -> None:
     """Serve until told to stop."""
     place = Place(is_loopback(reach_of(inherited.listener)), inherited.bulletin, inherited.counters)
     size = PoolSize(settings.pool_size, settings.max_workers, settings.queue_size)
-    async with standing_state(settings, place, size, _make_room) as state:
+    async with standing_state(settings, place, size, _drain) as state:
         await _answer(settings, inherited, state)
 
 
@@ -92,7 +92,7 @@ async def _answer(settings: Settings, inherited: Inherited, state: ServiceState)
     gc.collect()
     gc.freeze()  # what a front is made of is never garbage: no collection need look at it again
     beside = [
-        start_beside(work, _make_room)
+        start_beside(work, _drain)
         for work in (Expiry(state.sessions, settings).run(), Publisher(state).run())
     ]
     try:
@@ -102,7 +102,7 @@ async def _answer(settings: Settings, inherited: Inherited, state: ServiceState)
             task.cancel()
 
 
-def _make_room() -> None:
+def _drain() -> None:
     """Finish what has been accepted, and end: the supervisor starts another."""
     signal.raise_signal(signal.SIGTERM)
 

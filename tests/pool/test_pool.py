@@ -6,6 +6,7 @@ import asyncio
 import math
 import signal
 import time
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -338,14 +339,14 @@ async def test_a_front_short_of_descriptors_breaks_no_zygote(stage: Stage, count
     stage.set(1, 8, 5)
     zygote = await stage.add_proven()
     for asked in range(2, 4):
-        await until(lambda asked=asked: zygote.hear() >= asked, "it is asked for another")  # type: ignore[misc]
+        await until(partial(_has_heard, zygote, asked), "it is asked for another")
         worker = zygote.bear(descriptors=count)
         await hangs_up(worker)
         zygote.say(worker.die())
         await stage.turn()
     assert (stage.broken, zygote.let_go, stage.figures("starting")) == ([], False, (0,))
     run = stage.run()
-    await until(lambda: zygote.hear() >= 4, "it is asked for another")
+    await until(partial(_has_heard, zygote, 4), "it is asked for another")
     await bear_and_answer(zygote)
     assert (await run).verdict == "ok"
 
@@ -357,6 +358,10 @@ async def test_a_front_that_can_take_no_worker_at_all_says_so(stage: Stage) -> N
     for _ in range(5):
         zygote.say(zygote.bear(descriptors=1).die())
     await until(lambda: stage.broken == [1], "it is reported")
+
+
+def _has_heard(zygote: PuppetZygote, asked: int) -> bool:
+    return zygote.hear() >= asked
 
 
 async def hangs_up(worker: PuppetWorker) -> None:
